@@ -1,0 +1,1 @@
+"""Ganeti: cluster management of virtual machines, on one Twisted reactor."""

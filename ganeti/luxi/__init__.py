@@ -1,0 +1,1 @@
+"""The local protocol between commands and the master daemon."""

@@ -1,0 +1,36 @@
+"""Which unit serves which opcode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganeti.opcodes.base import op_id
+from ganeti.operations.cluster.destroy import ClusterDestroy
+from ganeti.operations.cluster.post_init import ClusterPostInit
+from ganeti.operations.instance.create import InstanceCreate
+from ganeti.operations.instance.info import InstanceQueryData
+from ganeti.operations.instance.remove import InstanceRemove
+from ganeti.operations.instance.shutdown import InstanceShutdown
+from ganeti.operations.instance.startup import InstanceStartup
+from ganeti.operations.node.add import NodeAdd
+from ganeti.operations.node.remove import NodeRemove
+from ganeti.operations.os.diagnose import OsDiagnose
+from ganeti.operations.test.delay import TestDelay
+from ganeti.operations.unit import Unit
+
+_ALL: tuple[type[Unit[Any, Any]], ...] = (
+    ClusterPostInit,
+    ClusterDestroy,
+    NodeAdd,
+    NodeRemove,
+    InstanceCreate,
+    InstanceRemove,
+    InstanceStartup,
+    InstanceShutdown,
+    InstanceQueryData,
+    OsDiagnose,
+    TestDelay,
+)
+
+UNITS: dict[str, type[Unit[Any, Any]]] = {op_id(unit.OP): unit for unit in _ALL}
+"""By OP_ID."""

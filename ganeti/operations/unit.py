@@ -1,0 +1,237 @@
+"""
+What a unit of work is, and what it may touch.
+
+A unit lives for one opcode: C{locks} says what it needs (pure), C{plan} checks
+everything and decides (reads only), C{execute} does it step by step. Before a
+step acts, the job context makes its recovery durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+from ganeti.model.delta import Delta
+from ganeti.model.locks import HeldLock
+from ganeti.model.recovery import Action, Compensation
+from ganeti.model.reservation import Reservation
+from ganeti.model.state import State
+from ganeti.opcodes.base import OpCode
+from ganeti.rpc.calls import Call
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from ganeti.errors import GanetiError
+    from ganeti.paths import Paths
+    from ganeti.utils.randomness import Randomness
+
+OpT = TypeVar("OpT", bound=OpCode)
+PlanT = TypeVar("PlanT")
+R = TypeVar("R")
+
+LockRequest = tuple[HeldLock, ...]
+Change = Callable[[State], Delta]
+
+
+class _End(Enum):
+    """Type of L{END}."""
+
+    END = "end"
+
+
+END: Final = _End.END
+"""An undo that only ends the request it undoes: there is nothing to take back but a running task."""
+
+
+class NeedLocks(Exception):
+    """Raised by C{plan}: the locks held do not cover what it found; C{more} are needed too."""
+
+    def __init__(self, more: LockRequest) -> None:
+        super().__init__(more)
+        self.more = more
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookPlan:
+    """
+    Which hooks run around an operation.
+
+    @ivar path: like C{instance-add}; scripts are in C{<path>-pre.d} and C{<path>-post.d}.
+    @ivar object_type: CLUSTER, NODE, GROUP, INSTANCE, NETWORK.
+    @ivar env: variables without the prefix C{GANETI_}.
+    @ivar pre_nodes: uuids of nodes that run the scripts before; likewise C{post_nodes}.
+    @ivar env_post: variables after the operation, without the prefix C{GANETI_POST_}; None: same as C{env}.
+    """
+
+    path: str
+    object_type: str
+    env: Mapping[str, str]
+    pre_nodes: tuple[str, ...] = ()
+    post_nodes: tuple[str, ...] = ()
+    env_post: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultWithJobs:
+    """
+    A result that starts jobs: the processor stores them in the commit of the opcode's success.
+
+    @ivar other: further keys of the result, beside C{jobs}.
+    """
+
+    jobs: tuple[tuple[OpCode, ...], ...]
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+
+class NodeCalls(Protocol):
+    """Calls that read from nodes. Those that change something go through L{JobContext.step}."""
+
+    def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
+        """Ask one node. @raise ganeti.errors.RpcError: no answer, or it failed there."""
+
+    def call_all(self, nodes: Iterable[str], call: Call[R]) -> Awaitable[dict[str, R | GanetiError]]:
+        """Ask many nodes at once; failures are values."""
+
+
+class NameResolver(Protocol):
+    """Names to addresses."""
+
+    def resolve(self, name: str) -> Awaitable[tuple[str, str]]:
+        """Full name and address. @raise ganeti.errors.ResolverError: it does not resolve."""
+
+    def answers(self, ip: str, port: int) -> Awaitable[bool]:
+        """Does anything listen (or refuse) at C{ip}? Used to see whether an address is taken."""
+
+
+class JobContext(Protocol):
+    """
+    All that a unit may touch.
+
+    @ivar id: of the job; C{op_index} counts its opcodes from 0.
+    @ivar random: where uuids, MACs and secrets come from.
+    @ivar paths: of the master node, for names that go into records and for the sockets of tests.
+    """
+
+    id: int
+    op_index: int
+    clock: IReactorTime
+    random: Randomness
+    rpc: NodeCalls
+    resolver: NameResolver
+    paths: Paths
+    locks_held: LockRequest
+
+    def snapshot(self) -> State:
+        """The committed state, now."""
+
+    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
+        """
+        Change the cluster's state; what C{undo} names is done if a later step fails.
+
+        @param change: pure, from the current state to a delta; raises when its precondition is gone.
+        @return: the committed state that includes the change.
+        """
+
+    def reserve(self, *reservations: Reservation) -> None:
+        """
+        Keep names, addresses and room for this job until it ends; durable with its next recovery record.
+
+        @raise ganeti.errors.ReservationError: another job has one of them; none was taken.
+        """
+
+    async def step(self, node_uuid: str, call: Call[R], undo: Call[Any] | _End | None = None) -> R:
+        """
+        Change something on a node.
+
+        The undo is durable before the call is sent and runs, in reverse order, when this or a later
+        step fails. None: nothing to take back, and the call may be repeated. Output of tasks goes
+        into the job's log.
+
+        @raise ganeti.errors.RpcError: it failed there, or it is not known whether it did.
+        """
+
+    async def finish(self, actions: Sequence[Action], result: Any = None) -> None:
+        """
+        Pass the point of no return: record all of C{actions}, then do them in order.
+
+        After a crash they are completed and the opcode succeeds with C{result}. An action that
+        the node refuses ends the sequence with its error, unless the action says otherwise.
+        """
+
+    async def settle(self, stage: str, data: Any) -> None:
+        """Record that recovery asks the unit's C{settle} with this stage and data, first."""
+
+    async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
+        """Run hooks now, for units whose post hooks cannot wait for their end (destroy, node remove)."""
+
+    def log(self, message: str) -> None:
+        """A plain line in the job's log."""
+
+    def info(self, message: str) -> None:
+        """A line marked C{ - INFO: }."""
+
+    def warn(self, message: str) -> None:
+        """A line marked C{ - WARNING: }."""
+
+    def log_entry(self, kind: str, message: Any) -> None:
+        """A line of another type than C{message}, like C{delay-test}."""
+
+    async def checkpoint(self) -> None:
+        """@raise ganeti.errors.JobCanceled: somebody cancelled the job meanwhile."""
+
+    async def shrink(self, keep: LockRequest) -> None:
+        """Free all locks but C{keep}."""
+
+
+class Unit(Generic[OpT, PlanT]):
+    """
+    One unit of work; a new object for each run of an opcode.
+
+    @cvar OP: the opcode it serves.
+    """
+
+    OP: ClassVar[type[OpCode]]
+
+    def __init__(self, op: OpT, job: JobContext) -> None:
+        self.op = op
+        self.job = job
+
+    def locks(self, state: State) -> LockRequest:
+        """
+        What must be held, as far as C{state} tells. Pure; asked again after the grant.
+
+        @raise ganeti.errors.OpPrereqError: an object it names does not exist.
+        """
+        return ()
+
+    async def plan(self) -> PlanT:
+        """
+        Check all that can be checked, reserve, and decide. Changes nothing.
+
+        @raise ganeti.errors.OpPrereqError: it cannot be done.
+        @raise NeedLocks: more locks are needed first.
+        """
+        raise NotImplementedError
+
+    def hooks(self, plan: PlanT) -> HookPlan | None:
+        """The hooks around C{execute}; None when the operation has none."""
+        return None
+
+    def hooks_after(self, plan: PlanT) -> Mapping[str, str] | None:
+        """Variables for the post hooks, asked after C{execute}; None: those of C{hooks}."""
+        return None
+
+    def dry_result(self, plan: PlanT) -> Any:
+        """The opcode's result when only a dry run was asked for."""
+        return None
+
+    async def execute(self, plan: PlanT) -> Any:
+        """Do it, and return the opcode's result (or L{ResultWithJobs})."""
+        raise NotImplementedError
+
+    async def settle(self, stage: str, data: Any) -> Any:
+        """Called at recovery when the last record was C{Settle}: look at the nodes, then decide."""
+        raise NotImplementedError
