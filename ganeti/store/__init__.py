@@ -1,0 +1,1 @@
+"""What is durable: the cluster's state, its log, its projections, and a node's own record."""
