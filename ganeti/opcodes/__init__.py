@@ -1,0 +1,95 @@
+"""What can be asked of a cluster: one frozen record per operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ganeti.errors import OpCodeUnknown, ParseError
+from ganeti.model import codec
+from ganeti.opcodes.base import OpCode, dependencies, op_id, reason_source, summary
+from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.instance import (
+    OpInstanceCreate,
+    OpInstanceQueryData,
+    OpInstanceRemove,
+    OpInstanceShutdown,
+    OpInstanceStartup,
+)
+from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
+from ganeti.opcodes.os import OpOsDiagnose
+from ganeti.opcodes.test import OpTestDelay
+
+__all__ = [
+    "OPCODES",
+    "OpCode",
+    "decode_opcode",
+    "dependencies",
+    "encode_opcode",
+    "op_id",
+    "reason_source",
+    "summary",
+]
+
+_ALL: tuple[type[OpCode], ...] = (
+    OpClusterPostInit,
+    OpClusterDestroy,
+    OpNodeAdd,
+    OpNodeRemove,
+    OpInstanceCreate,
+    OpInstanceRemove,
+    OpInstanceStartup,
+    OpInstanceShutdown,
+    OpInstanceQueryData,
+    OpOsDiagnose,
+    OpTestDelay,
+)
+
+OPCODES: dict[str, type[OpCode]] = {op_id(kind): kind for kind in _ALL}
+"""By OP_ID."""
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """As much of an opcode as it takes to see what the rest must be."""
+
+    OP_ID: str
+    reason: msgspec.Raw | None = None
+
+
+def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCode:
+    """
+    Read an opcode.
+
+    @param submitted: it comes from a client, which must say a C{reason} (a list, maybe empty).
+    @raise OpCodeUnknown: there is no such operation here.
+    @raise ParseError: a parameter is unknown, missing, or of a wrong type or value.
+    """
+    head = codec.decode(bytes(raw), _Head)
+    kind = OPCODES.get(head.OP_ID)
+    if kind is None:
+        raise OpCodeUnknown(f"Unknown opcode '{head.OP_ID}'")
+    if submitted and head.reason is None:
+        raise ParseError(f"{head.OP_ID}: missing value for 'reason'")
+    try:
+        return codec.decode(bytes(raw), kind)
+    except ParseError as err:
+        raise ParseError(f"{head.OP_ID}: {err.__cause__}") from err
+
+
+def encode_opcode(op: OpCode) -> bytes:
+    """JSON of an opcode, with its OP_ID; private and secret values in clear."""
+    return codec.encode(op)
+
+
+def describe(kind: type[OpCode]) -> dict[str, Any]:
+    """Name and one line of text of each parameter, for help and documentation."""
+    fields = msgspec.inspect.type_info(kind)
+    assert isinstance(fields, msgspec.inspect.StructType)
+    return {field.name: _description(field.type) for field in fields.fields}
+
+
+def _description(of: msgspec.inspect.Type) -> str:
+    if isinstance(of, msgspec.inspect.Metadata):
+        return str((of.extra_json_schema or {}).get("description", ""))
+    return ""
