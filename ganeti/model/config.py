@@ -1,0 +1,390 @@
+"""The configuration of a cluster: an immutable value with its indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import immutables
+
+from ganeti import version
+from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
+from ganeti.model import indexes as ix
+from ganeti.model.cluster import Cluster
+from ganeti.model.disk import Disk
+from ganeti.model.filter import FilterRule
+from ganeti.model.group import NodeGroup
+from ganeti.model.hypervisors import built_in
+from ganeti.model.indexes import Indexes
+from ganeti.model.instance import Instance
+from ganeti.model.network import Network
+from ganeti.model.nic import Nic
+from ganeti.model.node import Node
+from ganeti.model.parameters import BeParams, NdParams, NicParams, fill
+from ganeti.model.policy import InstancePolicy
+from ganeti.model.templates import TEMPLATES, DiskTemplate
+from ganeti.utils.text import match_name, nice_sort_key
+
+ObjectT = TypeVar("ObjectT", NodeGroup, Node, Instance, Disk, Network, FilterRule)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """
+    What the cluster is, keyed by uuid.
+
+    Made by L{build}, changed by C{with_*} and C{without_*} only (each a few
+    microseconds whatever the cluster's size), which keep the indexes and return a
+    new value. They do not check references between objects, so that the changes of
+    a delta may come in any order: L{ganeti.model.delta.apply} checks at its end.
+    """
+
+    cluster_record: Cluster | None = None
+    groups: immutables.Map[str, NodeGroup] = immutables.Map()
+    nodes: immutables.Map[str, Node] = immutables.Map()
+    instances: immutables.Map[str, Instance] = immutables.Map()
+    disks: immutables.Map[str, Disk] = immutables.Map()
+    networks: immutables.Map[str, Network] = immutables.Map()
+    filters: immutables.Map[str, FilterRule] = immutables.Map()
+    indexes: Indexes = Indexes()
+    serial_no: int = 0
+    version: int = version.CONFIG_VERSION
+    ctime: float = 0.0
+    mtime: float = 0.0
+
+    # -- making and changing
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        cluster: Cluster | None,
+        groups: Iterable[NodeGroup] = (),
+        nodes: Iterable[Node] = (),
+        instances: Iterable[Instance] = (),
+        disks: Iterable[Disk] = (),
+        networks: Iterable[Network] = (),
+        filters: Iterable[FilterRule] = (),
+        serial_no: int = 1,
+        ctime: float = 0.0,
+        mtime: float = 0.0,
+    ) -> Configuration:
+        """
+        A configuration of given objects.
+
+        @raise ConfigurationError: two objects share a uuid or name, or a disk has two owners.
+        """
+        maps = {
+            "groups": _by_uuid(groups),
+            "nodes": _by_uuid(nodes),
+            "instances": _by_uuid(instances),
+            "disks": _by_uuid(disks),
+            "networks": _by_uuid(networks),
+        }
+        return cls(
+            cluster_record=cluster,
+            filters=immutables.Map(_by_uuid(filters)),
+            indexes=ix.build_indexes(**{kind: by_uuid.values() for kind, by_uuid in maps.items()}),
+            serial_no=serial_no,
+            ctime=ctime,
+            mtime=mtime,
+            **{kind: immutables.Map(by_uuid) for kind, by_uuid in maps.items()},
+        )
+
+    def with_cluster(self, cluster: Cluster) -> Configuration:
+        """With another cluster record."""
+        return replace(self, cluster_record=cluster)
+
+    def with_group(self, new: NodeGroup) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        changed = ix.group_changed(self.indexes, self.groups.get(new.uuid), new)
+        return replace(self, groups=self.groups.set(new.uuid, new), indexes=changed)
+
+    def with_node(self, new: Node) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        changed = ix.node_changed(self.indexes, self.nodes.get(new.uuid), new)
+        return replace(self, nodes=self.nodes.set(new.uuid, new), indexes=changed)
+
+    def with_instance(self, new: Instance) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        changed = ix.instance_changed(self.indexes, self.instances.get(new.uuid), new)
+        return replace(self, instances=self.instances.set(new.uuid, new), indexes=changed)
+
+    def with_disk(self, new: Disk) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        changed = ix.disk_changed(self.indexes, self.disks.get(new.uuid), new)
+        return replace(self, disks=self.disks.set(new.uuid, new), indexes=changed)
+
+    def with_network(self, new: Network) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        changed = ix.network_changed(self.indexes, self.networks.get(new.uuid), new)
+        return replace(self, networks=self.networks.set(new.uuid, new), indexes=changed)
+
+    def with_filter(self, new: FilterRule) -> Configuration:
+        """With C{new} added or in place of the one of its uuid."""
+        return replace(self, filters=self.filters.set(new.uuid, new))
+
+    def without_group(self, uuid: str) -> Configuration:
+        """Without that group."""
+        old = _present("group", self.groups, uuid)
+        changed = ix.group_changed(self.indexes, old, None)
+        return replace(self, groups=self.groups.delete(uuid), indexes=changed)
+
+    def without_node(self, uuid: str) -> Configuration:
+        """Without that node."""
+        old = _present("node", self.nodes, uuid)
+        changed = ix.node_changed(self.indexes, old, None)
+        return replace(self, nodes=self.nodes.delete(uuid), indexes=changed)
+
+    def without_instance(self, uuid: str) -> Configuration:
+        """Without that instance; its disks stay, owned by none."""
+        old = _present("instance", self.instances, uuid)
+        changed = ix.instance_changed(self.indexes, old, None)
+        return replace(self, instances=self.instances.delete(uuid), indexes=changed)
+
+    def without_disk(self, uuid: str) -> Configuration:
+        """Without that disk."""
+        old = _present("disk", self.disks, uuid)
+        changed = ix.disk_changed(self.indexes, old, None)
+        return replace(self, disks=self.disks.delete(uuid), indexes=changed)
+
+    def without_network(self, uuid: str) -> Configuration:
+        """Without that network."""
+        old = _present("network", self.networks, uuid)
+        changed = ix.network_changed(self.indexes, old, None)
+        return replace(self, networks=self.networks.delete(uuid), indexes=changed)
+
+    def without_filter(self, uuid: str) -> Configuration:
+        """Without that filter rule."""
+        _present("filter", self.filters, uuid)
+        return replace(self, filters=self.filters.delete(uuid))
+
+    # -- finding
+
+    @property
+    def cluster(self) -> Cluster:
+        """
+        The cluster's record.
+
+        @raise ConfigurationError: the cluster is not initialised.
+        """
+        if self.cluster_record is None:
+            raise ConfigurationError("The cluster is not initialised: there is no cluster record")
+        return self.cluster_record
+
+    @property
+    def master(self) -> Node:
+        """The master node."""
+        return _present("node", self.nodes, self.cluster.master_node)
+
+    @property
+    def node_by_name(self) -> ix.Names:
+        """Node uuid by name."""
+        return self.indexes.node_by_name
+
+    @property
+    def group_by_name(self) -> ix.Names:
+        """Group uuid by name."""
+        return self.indexes.group_by_name
+
+    @property
+    def instance_by_name(self) -> ix.Names:
+        """Instance uuid by name."""
+        return self.indexes.instance_by_name
+
+    @property
+    def network_by_name(self) -> ix.Names:
+        """Network uuid by name."""
+        return self.indexes.network_by_name
+
+    def find_node(self, given: str) -> Node:
+        """
+        The node with this name, unique short name or uuid.
+
+        @raise OpPrereqError: there is none.
+        """
+        uuid = _find(given, self.nodes, self.node_by_name)
+        if uuid is None:
+            raise OpPrereqError(f"Node '{given}' not known", ErrorCode.NOT_FOUND)
+        return self.nodes[uuid]
+
+    def find_instance(self, given: str) -> Instance:
+        """
+        The instance with this name, unique short name or uuid.
+
+        @raise OpPrereqError: there is none.
+        """
+        uuid = _find(given, self.instances, self.instance_by_name)
+        if uuid is None:
+            raise OpPrereqError(f"Instance '{given}' not known", ErrorCode.NOT_FOUND)
+        return self.instances[uuid]
+
+    def find_group(self, given: str) -> NodeGroup:
+        """
+        The group with this name or uuid.
+
+        @raise OpPrereqError: there is none.
+        """
+        uuid = given if given in self.groups else self.group_by_name.get(given)
+        if uuid is None:
+            raise OpPrereqError(f"Node group '{given}' not found", ErrorCode.NOT_FOUND)
+        return self.groups[uuid]
+
+    def find_network(self, given: str) -> Network:
+        """
+        The network with this name or uuid.
+
+        @raise OpPrereqError: there is none.
+        """
+        uuid = given if given in self.networks else self.network_by_name.get(given)
+        if uuid is None:
+            raise OpPrereqError(f"Network '{given}' not found", ErrorCode.NOT_FOUND)
+        return self.networks[uuid]
+
+    def instance_disks(self, instance: Instance) -> list[Disk]:
+        """
+        The disks of an instance, in its order.
+
+        @raise ConfigurationError: one is missing.
+        """
+        return [_present("disk", self.disks, uuid) for uuid in instance.disks]
+
+    def disk_template(self, instance: Instance) -> str:
+        """The template of the disks: C{diskless} without, C{mixed} when they differ."""
+        kinds = {disk.dev_type for disk in self.instance_disks(instance)}
+        if not kinds:
+            return DiskTemplate.DISKLESS
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    def instance_nodes(self, instance: Instance) -> list[str]:
+        """Uuids of the primary node and then of the others that hold its disks."""
+        found = {instance.primary_node: None}
+        for disk in self.instance_disks(instance):
+            found.update(dict.fromkeys(ix.disk_nodes(disk)))
+        return list(found)
+
+    def secondary_nodes(self, instance: Instance) -> list[str]:
+        """Uuids of the nodes that hold its disks beside the primary one."""
+        return self.instance_nodes(instance)[1:]
+
+    def primary_instances(self, node_uuid: str) -> frozenset[str]:
+        """Uuids of the instances whose primary node this is."""
+        return frozenset(self.indexes.primary_on.get(node_uuid, ()))
+
+    def secondary_instances(self, node_uuid: str) -> frozenset[str]:
+        """Uuids of the other instances that have disks on this node."""
+        owners = self.indexes.disk_owner
+        disks = self.indexes.disks_on.get(node_uuid, ())
+        return frozenset(owners[disk] for disk in disks if disk in owners) - self.primary_instances(node_uuid)
+
+    def instances_on(self, node_uuid: str) -> frozenset[str]:
+        """Uuids of all instances that need this node."""
+        return self.primary_instances(node_uuid) | self.secondary_instances(node_uuid)
+
+    def node_instances(self, node_uuid: str) -> list[Instance]:
+        """The instances whose primary node this is, in natural order of their names."""
+        found = [self.instances[uuid] for uuid in self.primary_instances(node_uuid)]
+        return sorted(found, key=lambda instance: nice_sort_key(instance.name))
+
+    def group_nodes(self, group_uuid: str) -> list[Node]:
+        """The nodes of a group, in natural order of their names."""
+        found = [self.nodes[uuid] for uuid in self.indexes.group_members.get(group_uuid, ())]
+        return sorted(found, key=lambda node: nice_sort_key(node.name))
+
+    def disk_owner(self, disk_uuid: str) -> str | None:
+        """Uuid of the instance the disk is attached to."""
+        return self.indexes.disk_owner.get(disk_uuid)
+
+    # -- filled parameters
+
+    def filled_beparams(self, instance: Instance) -> BeParams:
+        """Backend parameters: the cluster's, then the instance's."""
+        return fill(self.cluster.beparams["default"], instance.beparams)
+
+    def filled_hvparams(self, instance: Instance) -> dict[str, Any]:
+        """Hypervisor parameters: built-in, the cluster's, the OS's, then the instance's."""
+        filled: dict[str, Any] = {}
+        for values in self.hvparam_levels(instance).values():
+            filled.update(values)
+        return filled
+
+    def hvparam_levels(self, instance: Instance) -> dict[str, Mapping[str, Any]]:
+        """Own hypervisor parameters of each level, from the most general one."""
+        cluster = self.cluster
+        hypervisor = instance.hypervisor
+        of_os = cluster.os_hvp.get(base_os(instance.os), {})
+        return {
+            "built-in": built_in(hypervisor),
+            "cluster": cluster.hvparams.get(hypervisor, {}),
+            "os": of_os.get(hypervisor, {}),
+            "instance": instance.hvparams,
+        }
+
+    def filled_osparams(self, instance: Instance) -> dict[str, str]:
+        """OS parameters but private ones: the OS's, its variant's, then the instance's."""
+        of_cluster = self.cluster.osparams
+        variant = of_cluster.get(instance.os, {}) if "+" in instance.os else {}
+        return {**of_cluster.get(base_os(instance.os), {}), **variant, **instance.osparams}
+
+    def filled_nicparams(self, nic: Nic) -> NicParams:
+        """NIC parameters: the cluster's, then the interface's."""
+        return fill(self.cluster.nicparams["default"], nic.nicparams)
+
+    def filled_ndparams(self, node: Node) -> NdParams:
+        """Node parameters: the cluster's, the group's, then the node's."""
+        filled = fill(self.group_ndparams(self.groups[node.group]), node.ndparams)
+        of_group = self.group_ndparams(self.groups[node.group]).exclusive_storage
+        return filled if filled.exclusive_storage == of_group else _with_exclusive(filled, of_group)
+
+    def group_ndparams(self, group: NodeGroup) -> NdParams:
+        """Node parameters as the group's nodes inherit them."""
+        return fill(self.cluster.ndparams, group.ndparams)
+
+    def group_policy(self, group: NodeGroup) -> InstancePolicy:
+        """Instance policy: the cluster's, then the group's."""
+        return fill(self.cluster.ipolicy, group.ipolicy)
+
+    def group_diskparams(self, group: NodeGroup, template: DiskTemplate) -> dict[str, Any]:
+        """Disk parameters: built-in, the cluster's, then the group's."""
+        return {
+            **TEMPLATES[template].params,
+            **self.cluster.diskparams.get(template, {}),
+            **group.diskparams.get(template, {}),
+        }
+
+
+def base_os(name: str) -> str:
+    """The OS of C{os+variant}."""
+    return name.partition("+")[0]
+
+
+def _with_exclusive(ndparams: NdParams, value: bool) -> NdParams:
+    import msgspec
+
+    return msgspec.structs.replace(ndparams, exclusive_storage=value)
+
+
+def _by_uuid(objects: Iterable[ObjectT]) -> dict[str, ObjectT]:
+    found: dict[str, ObjectT] = {}
+    for obj in objects:
+        if obj.uuid in found:
+            raise ConfigurationError(f"Two objects have the uuid {obj.uuid}")
+        found[obj.uuid] = obj
+    return found
+
+
+def _present(kind: str, objects: Mapping[str, ObjectT], uuid: str) -> ObjectT:
+    try:
+        return objects[uuid]
+    except KeyError:
+        raise ConfigurationError(f"There is no {kind} with uuid {uuid}") from None
+
+
+def _find(given: str, objects: Mapping[str, Any], by_name: ix.Names) -> str | None:
+    if given in by_name:
+        return by_name[given]
+    if given in objects:
+        return given
+    name = match_name(by_name, given)
+    return None if name is None else by_name[name]

@@ -1,0 +1,94 @@
+"""
+Recovery records: what to do with a half-done step, written before the step acts.
+
+Calls are kept encoded (L{msgspec.Raw} holding a node call's JSON): the model
+does not know node calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ganeti.model.compensation import Compensation
+from ganeti.model.reservation import Reservation
+
+
+class OnNode(Struct, frozen=True, kw_only=True, tag_field="action", tag="node"):
+    """Part of a L{Finish}: a node call."""
+
+    node_uuid: str
+    call: msgspec.Raw
+
+
+class InConfig(Struct, frozen=True, kw_only=True, tag_field="action", tag="config"):
+    """Part of a L{Finish}: a change of the configuration."""
+
+    compensation: Compensation
+
+
+Action = OnNode | InConfig
+
+
+class UndoCall(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="undo_call"):
+    """
+    A node call is under way or was done: end that request, then run C{call}.
+
+    C{call} None: ending the request is all there is to undo.
+    """
+
+    op: int
+    """Index of the opcode in its job."""
+    step: int
+    node_uuid: str
+    undoes: str
+    """Id of the request, C{job/op/step}."""
+    call: msgspec.Raw | None = None
+
+
+class UndoConfig(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="undo_config"):
+    """The configuration was changed: change it back."""
+
+    op: int
+    step: int
+    compensation: Compensation
+
+
+class Finish(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="finish"):
+    """The point of no return is passed: do the actions from the C{done}-th on, in order."""
+
+    op: int
+    step: int
+    actions: tuple[Action, ...]
+    done: int = 0
+    result: Any = None
+    """Of the opcode, once all actions are done."""
+
+
+class Settle(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="settle"):
+    """Ask the opcode's unit, which looks at the nodes first and then decides."""
+
+    op: int
+    step: int
+    stage: str
+    data: Any = None
+
+
+Recovery = UndoCall | UndoConfig | Finish | Settle
+
+
+class Debt(Struct, frozen=True, kw_only=True):
+    """What a node still has to do, because it could not be reached when its job ended."""
+
+    uuid: str
+    node_uuid: str
+    job_id: int
+    op: int
+    reason: str
+    """What failed, for the admin."""
+    created: int
+    """Nanoseconds since the epoch."""
+    action: UndoCall | OnNode
+    reservations: tuple[Reservation, ...] = ()
