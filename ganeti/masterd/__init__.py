@@ -1,1 +1,1 @@
-"""The master daemon: job queue, locks, processor, recovery, replication and the local (LUXI) server."""
+"""The master daemon: jobs, locks, recovery, replication, the local (LUXI) server."""

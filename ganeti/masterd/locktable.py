@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ganeti.errors import LockError
-from ganeti.model.locks import LOCKSET, HeldLock, LockMode
+from ganeti.model.locks import LOCKSET, HeldLock, Level, LockMode, lock_name
 
-Key = tuple[str, str]
+Key = tuple[Level, str]
 Wanted = Mapping[Key, LockMode]
 Place = tuple[int, int]
 
@@ -25,10 +25,17 @@ def wanted_from_locks(locks: Iterable[HeldLock]) -> dict[Key, LockMode]:
     """Turn a unit's lock list into a mapping; of two modes for one lock the stronger stays."""
     wanted: dict[Key, LockMode] = {}
     for lock in locks:
-        key = (lock.level.value, lock.name)
+        key = (lock.level, lock.name)
         if wanted.get(key) is not LockMode.EXCLUSIVE:
             wanted[key] = lock.mode
     return wanted
+
+
+def locks_from_held(held: Wanted) -> tuple[HeldLock, ...]:
+    """The same as records, for the job's durable form."""
+    return tuple(
+        HeldLock(level=level, name=name, mode=mode) for (level, name), mode in held.items()
+    )
 
 
 def merge(first: Wanted, second: Wanted) -> dict[Key, LockMode]:
@@ -57,7 +64,7 @@ class Claims:
     """Lock sets of several owners, with the question whether another set fits beside them."""
 
     def __init__(self) -> None:
-        self._levels: dict[str, dict[str, dict[int, LockMode]]] = {}
+        self._levels: dict[Level, dict[str, dict[int, LockMode]]] = {}
 
     def add(self, owner: int, wanted: Wanted) -> None:
         for (level, name), mode in wanted.items():
@@ -74,7 +81,7 @@ class Claims:
         """Whether no claim conflicts with C{wanted}; the asking owner claims nothing itself."""
         return all(self._admits_one(level, name, mode) for (level, name), mode in wanted.items())
 
-    def _admits_one(self, level: str, name: str, mode: LockMode) -> bool:
+    def _admits_one(self, level: Level, name: str, mode: LockMode) -> bool:
         names = self._levels.get(level)
         if not names:
             return True
@@ -88,7 +95,11 @@ class Claims:
         return not any(LockMode.EXCLUSIVE in claims.values() for claims in others)
 
     def rows(self) -> dict[Key, dict[int, LockMode]]:
-        return {(level, name): dict(claims) for level, names in self._levels.items() for name, claims in names.items()}
+        return {
+            (level, name): dict(claims)
+            for level, names in self._levels.items()
+            for name, claims in names.items()
+        }
 
 
 @dataclass(order=True)
@@ -109,7 +120,7 @@ class LockRow:
 
 
 class LockTable:
-    """Grants and queues lock requests. Methods that may let others through return the owners now granted."""
+    """Grants and queues requests; methods that may let others in return the owners now granted."""
 
     def __init__(self) -> None:
         self._held = Claims()
@@ -127,12 +138,12 @@ class LockTable:
         return owner in self._enqueue(owner, wanted)
 
     def again(self, owner: int, wanted: Wanted) -> list[int]:
-        """Give back what C{owner} holds and ask for C{wanted} in its old place; C{owner} may be among the granted."""
+        """Give back what C{owner} holds and ask for C{wanted} in its old place; it may be granted."""
         self._drop(owner)
         return self._enqueue(owner, wanted)
 
     def adopt(self, owner: int, held: Wanted, priority: int) -> None:
-        """Enter C{owner} as the holder of C{held}: an interrupted job at start, before any request."""
+        """Enter C{owner} as the holder of C{held}: an interrupted job, before any request."""
         self._arrivals += 1
         self._places[owner] = (priority, self._arrivals)
         self._grant(owner, held)
@@ -186,7 +197,10 @@ class LockTable:
                 pending.setdefault(key, []).append((mode, request.owner))
         keys = held.keys() | pending.keys()
         keys |= {(level, LOCKSET) for level, _ in keys}
-        return sorted((_row(key, held.get(key, {}), pending.get(key, [])) for key in keys), key=lambda row: row.name)
+        return sorted(
+            (_row(key, held.get(key, {}), pending.get(key, [])) for key in keys),
+            key=lambda row: row.name,
+        )
 
     def _enqueue(self, owner: int, wanted: Wanted) -> list[int]:
         insort(self._waiting, _Request(self._places[owner], owner, wanted))
@@ -204,7 +218,7 @@ class LockTable:
         self._held_by[owner] = dict(wanted)
 
     def _admit(self) -> list[int]:
-        """Walk the queue in order and grant each request that conflicts with no holder and nobody before it."""
+        """Grant, in order, each request that conflicts with no holder and nobody before it."""
         if not self._waiting:
             return []
         before = Claims()
@@ -225,4 +239,5 @@ def _row(key: Key, holders: Mapping[int, LockMode], pending: list[tuple[LockMode
     mode = None
     if holders:
         mode = LockMode.EXCLUSIVE if LockMode.EXCLUSIVE in holders.values() else LockMode.SHARED
-    return LockRow(f"{key[0]}/{key[1]}", mode, tuple(sorted(holders)), tuple(pending))
+    name = lock_name(HeldLock(level=key[0], name=key[1], mode=mode or LockMode.SHARED))
+    return LockRow(name, mode, tuple(sorted(holders)), tuple(pending))
