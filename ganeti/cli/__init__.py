@@ -1,0 +1,1 @@
+"""The commands an administrator types: C{gnt-*}, and the setting up of nodes and clusters."""

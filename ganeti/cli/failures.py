@@ -1,0 +1,99 @@
+"""Errors in the words that the commands print, and the exit status that goes with each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ganeti import errors
+
+FAILURE = 1
+CONFIG_ERROR = 2
+NOT_CLUSTER = 5
+NOT_MASTER = 11
+NODE_SETUP_ERROR = 12
+UNKNOWN_FIELD = 14
+
+INTERRUPTED = (
+    "Interrupted. Jobs that were submitted go on without this command: 'gnt-job list' shows them,"
+    " 'gnt-job watch' follows one, 'gnt-job cancel' ends one.\n"
+)
+
+
+class CommandFailed(Exception):
+    """A command says itself what went wrong; C{text} may be empty when all was said."""
+
+    def __init__(self, text: str = "", status: int = FAILURE) -> None:
+        super().__init__(text, status)
+        self.text = text
+        self.status = status
+
+
+def describe(error: Exception) -> tuple[int, str]:
+    """The exit status and the text for an error, without a newline at the end."""
+    if isinstance(error, CommandFailed):
+        return error.status, error.text
+    for kind, say in _SAYINGS:
+        if isinstance(error, kind):
+            status = CONFIG_ERROR if kind is errors.ConfigurationError else FAILURE
+            return status, say(error)
+    if isinstance(error, errors.GanetiError):
+        return FAILURE, f"Unhandled Ganeti error: {error}"
+    if isinstance(error, PermissionError) and error.filename:
+        return FAILURE, f"No permission for {error.filename}: run this as the user that owns it"
+    if isinstance(error, OSError):
+        return FAILURE, f"Error: {error}"
+    return FAILURE, f"Internal error, please report it: {type(error).__name__}: {error}"
+
+
+def _prereq(error: Exception) -> str:
+    head = "Failure: prerequisites not met for this operation:"
+    if isinstance(error, errors.OpPrereqError) and len(error.args) > 1:
+        return f"{head}\nerror type: {error.args[1]}, error details:\n{error}"
+    return f"{head}\n{error}"
+
+
+def _hooks_abort(error: Exception) -> str:
+    lines = ["Failure: hooks execution failed:"]
+    for node, script, output in error.args[0]:
+        told = f"output: {output}" if output else "no output"
+        lines.append(f"  node: {node}, script: {script}, {told}")
+    return "\n".join(lines)
+
+
+def _filter(error: Exception) -> str:
+    return "\n".join(
+        ["Error while parsing query filter: " + str(error.args[0]), *map(str, error.args[1:])]
+    )
+
+
+def _resolver(error: Exception) -> str:
+    return f"Failure: can't resolve hostname '{error.args[0]}': {error.args[2]}"
+
+
+_SAYINGS: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
+    (errors.ConfigurationError, lambda error: f"Corrupt configuration file: {error}\nAborting."),
+    (errors.HooksAbort, _hooks_abort),
+    (errors.HooksFailure, lambda error: f"Failure: hooks general failure:\n{error}"),
+    (errors.ResolverError, _resolver),
+    (errors.OpPrereqError, _prereq),
+    (errors.OpExecError, lambda error: f"Failure: command execution error:\n{error}"),
+    (errors.TagError, lambda error: f"Failure: invalid tag(s) given:\n{error}"),
+    (
+        errors.JobQueueDrainError,
+        lambda error: f"Failure: the job queue is drained and takes no new jobs:\n{error}",
+    ),
+    (
+        errors.JobQueueFull,
+        lambda error: "Failure: the job queue is full; try again when jobs have ended",
+    ),
+    (errors.TypeEnforcementError, lambda error: f"Parameter Error: {error}"),
+    (errors.ParameterError, lambda error: f"Failure: unknown/wrong parameter name '{error}'"),
+    (errors.QueryFilterParseError, _filter),
+    (errors.JobLost, lambda error: f"Error checking job status: {error}"),
+    (errors.JobCanceled, lambda error: "Unhandled Ganeti error: Job was canceled"),
+    (errors.NoMasterError, str),
+    (
+        errors.LuxiError,
+        lambda error: f"Unhandled protocol error while talking to the master daemon:\n{error}",
+    ),
+)

@@ -1,0 +1,318 @@
+"""Options of gnt-cluster: mostly the settings of a new cluster."""
+
+from __future__ import annotations
+
+from ganeti.cli.program import Opt
+
+_YES_NO = "yes|no"
+
+HYPERVISORS = Opt(
+    ("--enabled-hypervisors",),
+    "enabled_hypervisors",
+    "Hypervisors to use, separated by commas; the first is the default",
+    type="string",
+)
+HVPARAMS = Opt(
+    ("-H", "--hypervisor-parameters"),
+    "hvparams",
+    "Parameters of a hypervisor, HYPERVISOR:NAME=VALUE,...; may be repeated",
+    "append",
+    "identkeyval",
+    default=[],
+)
+BEPARAMS = Opt(
+    ("-B", "--backend-parameters"),
+    "beparams",
+    "Default backend parameters of instances, as in memory=512,vcpus=2",
+    type="keyval",
+    default={},
+)
+NICPARAMS = Opt(
+    ("-N", "--nic-parameters"),
+    "nicparams",
+    "Default parameters of network interfaces: mode, link, vlan",
+    type="keyval",
+    default={},
+)
+NDPARAMS = Opt(
+    ("--node-parameters",), "ndparams", "Node parameters, as in oob_program=PATH", type="keyval"
+)
+DISKPARAMS = Opt(
+    ("-D", "--disk-parameters"),
+    "diskparams",
+    "Parameters of a disk template, TEMPLATE:NAME=VALUE,...; may be repeated",
+    "append",
+    "identkeyval",
+    default=[],
+)
+HV_STATE = Opt(
+    ("--hypervisor-state",),
+    "hv_state",
+    "Static state of a hypervisor, HYPERVISOR:NAME=VALUE,...; may be repeated",
+    "append",
+    "identkeyval",
+    default=[],
+)
+DISK_STATE = Opt(
+    ("--disk-state",),
+    "disk_state",
+    "Static state of storage, TEMPLATE/NAME:KEY=VALUE,...; may be repeated",
+    "append",
+    "identkeyval",
+    default=[],
+)
+
+MAC_PREFIX = Opt(
+    ("-m", "--mac-prefix"),
+    "mac_prefix",
+    "First three bytes of generated MAC addresses",
+    type="string",
+    metavar="PREFIX",
+)
+VG_NAME = Opt(
+    ("--vg-name",),
+    "vg_name",
+    "Volume group of LVM disks; empty for none",
+    type="string",
+    metavar="VG",
+)
+MASTER_NETDEV = Opt(
+    ("--master-netdev",),
+    "master_netdev",
+    "Interface that carries the cluster's address on the master",
+    type="string",
+    metavar="NETDEV",
+)
+MASTER_NETMASK = Opt(
+    ("--master-netmask",),
+    "master_netmask",
+    "Prefix length of the cluster's address",
+    type="string",
+    metavar="NETMASK",
+)
+EXTERNAL_IP_SCRIPT = Opt(
+    ("--use-external-mip-script",),
+    "use_external_mip_script",
+    "Let your own script set up the cluster's address",
+    type="bool",
+    metavar=_YES_NO,
+)
+FILE_STORAGE_DIR = Opt(
+    ("--file-storage-dir",),
+    "file_storage_dir",
+    "Folder of file disks; empty for none",
+    type="string",
+    metavar="DIR",
+)
+SHARED_FILE_STORAGE_DIR = Opt(
+    ("--shared-file-storage-dir",),
+    "shared_file_storage_dir",
+    "Folder of file disks on a file system that all nodes share",
+    type="string",
+    metavar="SHAREDDIR",
+)
+GLUSTER_STORAGE_DIR = Opt(
+    ("--gluster-storage-dir",),
+    "gluster_storage_dir",
+    "Folder where Gluster volumes are mounted",
+    type="string",
+    default="/var/run/ganeti/gluster",
+    metavar="GLUSTERDIR",
+)
+CANDIDATE_POOL_SIZE = Opt(
+    ("-C", "--candidate-pool-size"),
+    "candidate_pool_size",
+    "How many nodes keep a copy of the cluster's state",
+    type="int",
+)
+SECONDARY_IP = Opt(
+    ("-s", "--secondary-ip"),
+    "secondary_ip",
+    "The node's address for disk replication",
+    type="string",
+    metavar="ADDRESS",
+)
+PRIMARY_IP_VERSION = Opt(
+    ("--primary-ip-version",),
+    "primary_ip_version",
+    "Version of the addresses that nodes call each other by",
+    type="string",
+    default=4,
+    metavar="4|6",
+)
+UID_POOL = Opt(
+    ("--uid-pool",),
+    "uid_pool",
+    "User ids that instances may run under, as in 2000-2099,3000",
+    type="string",
+)
+MAINTAIN_NODE_HEALTH = Opt(
+    ("--maintain-node-health",),
+    "maintain_node_health",
+    "Let the watcher end what should not run on a node",
+    type="bool",
+    metavar=_YES_NO,
+)
+NO_ETC_HOSTS = Opt(
+    ("--no-etc-hosts",),
+    "modify_etc_hosts",
+    "Do not write the nodes into /etc/hosts",
+    "store_false",
+    default=True,
+)
+NO_SSH_INIT = Opt(
+    ("--no-ssh-init",),
+    "modify_ssh_setup",
+    "Leave the nodes' SSH keys to you",
+    "store_false",
+    default=True,
+)
+SSH_KEY_TYPE = Opt(
+    ("--ssh-key-type",),
+    "ssh_key_type",
+    "Type of the nodes' SSH keys",
+    choices=("dsa", "ecdsa", "rsa"),
+)
+SSH_KEY_BITS = Opt(("--ssh-key-bits",), "ssh_key_bits", "Length of the nodes' SSH keys", type="int")
+DRBD_HELPER = Opt(
+    ("--drbd-usermode-helper",),
+    "drbd_helper",
+    "Program that DRBD calls; Ganeti sets it in the kernel module",
+    type="string",
+)
+DEFAULT_IALLOCATOR = Opt(
+    ("-I", "--default-iallocator"),
+    "default_iallocator",
+    "Program that chooses nodes when none is named",
+    type="string",
+    metavar="<NAME>",
+)
+DEFAULT_IALLOCATOR_PARAMS = Opt(
+    ("--default-iallocator-params",),
+    "default_iallocator_params",
+    "Parameters of that program",
+    type="keyval",
+)
+PREALLOC_WIPE = Opt(
+    ("--prealloc-wipe-disks",),
+    "prealloc_wipe_disks",
+    "Overwrite disks before instances get them",
+    type="bool",
+    metavar=_YES_NO,
+)
+DISK_TEMPLATES = Opt(
+    ("--enabled-disk-templates",),
+    "enabled_disk_templates",
+    "Disk templates to allow, separated by commas; the first is the default",
+    type="string",
+)
+USER_SHUTDOWN = Opt(
+    ("--user-shutdown",),
+    "enabled_user_shutdown",
+    "Accept that users shut instances down from inside",
+    type="bool",
+)
+COMPRESSION_TOOLS = Opt(
+    ("--compression-tools",),
+    "compression_tools",
+    "Programs that may compress transfers, separated by commas",
+    type="string",
+)
+INSTALL_IMAGE = Opt(
+    ("--install-image",),
+    "install_image",
+    "Image of the helper machine that installs systems",
+    type="string",
+)
+ZEROING_IMAGE = Opt(
+    ("--zeroing-image",),
+    "zeroing_image",
+    "Image of the helper machine that zeroes disks",
+    type="string",
+)
+
+IPOLICY_BOUNDS = Opt(
+    ("--ipolicy-bounds-specs",),
+    "ipolicy_bounds_specs",
+    "Pairs of bounds that instances must lie between, min:NAME=VALUE,.../max:...//min:...",
+    type="multilistidentkeyval",
+)
+IPOLICY_STD = Opt(
+    ("--ipolicy-std-specs",), "ipolicy_std_specs", "What a usual instance has", type="keyval"
+)
+IPOLICY_TEMPLATES = Opt(
+    ("--ipolicy-disk-templates",),
+    "ipolicy_disk_templates",
+    "Disk templates that the policy allows",
+    type="list",
+)
+IPOLICY_VCPU_RATIO = Opt(
+    ("--ipolicy-vcpu-ratio",),
+    "ipolicy_vcpu_ratio",
+    "Virtual processors to each real one at most",
+    type="maybefloat",
+)
+IPOLICY_SPINDLE_RATIO = Opt(
+    ("--ipolicy-spindle-ratio",),
+    "ipolicy_spindle_ratio",
+    "Instances to each disk spindle at most",
+    type="maybefloat",
+)
+
+
+def _spec(flag: str, dest: str, what: str) -> Opt:
+    return Opt((flag,), dest, f"Bounds of {what}, min=N,max=N,std=N", type="keyval", default={})
+
+
+SPECS_CPU_COUNT = _spec("--specs-cpu-count", "ispecs_cpu_count", "the number of processors")
+SPECS_DISK_COUNT = _spec("--specs-disk-count", "ispecs_disk_count", "the number of disks")
+SPECS_DISK_SIZE = _spec("--specs-disk-size", "ispecs_disk_size", "the size of a disk")
+SPECS_MEM_SIZE = _spec("--specs-mem-size", "ispecs_mem_size", "the memory")
+SPECS_NIC_COUNT = _spec("--specs-nic-count", "ispecs_nic_count", "the number of network interfaces")
+
+INIT_OPTIONS = (
+    HYPERVISORS,
+    HVPARAMS,
+    BEPARAMS,
+    NICPARAMS,
+    NDPARAMS,
+    DISKPARAMS,
+    HV_STATE,
+    DISK_STATE,
+    MAC_PREFIX,
+    VG_NAME,
+    MASTER_NETDEV,
+    MASTER_NETMASK,
+    EXTERNAL_IP_SCRIPT,
+    FILE_STORAGE_DIR,
+    SHARED_FILE_STORAGE_DIR,
+    GLUSTER_STORAGE_DIR,
+    CANDIDATE_POOL_SIZE,
+    SECONDARY_IP,
+    PRIMARY_IP_VERSION,
+    UID_POOL,
+    MAINTAIN_NODE_HEALTH,
+    NO_ETC_HOSTS,
+    NO_SSH_INIT,
+    SSH_KEY_TYPE,
+    SSH_KEY_BITS,
+    DRBD_HELPER,
+    DEFAULT_IALLOCATOR,
+    DEFAULT_IALLOCATOR_PARAMS,
+    PREALLOC_WIPE,
+    DISK_TEMPLATES,
+    USER_SHUTDOWN,
+    COMPRESSION_TOOLS,
+    INSTALL_IMAGE,
+    ZEROING_IMAGE,
+    IPOLICY_BOUNDS,
+    IPOLICY_STD,
+    IPOLICY_TEMPLATES,
+    IPOLICY_VCPU_RATIO,
+    IPOLICY_SPINDLE_RATIO,
+    SPECS_CPU_COUNT,
+    SPECS_DISK_COUNT,
+    SPECS_DISK_SIZE,
+    SPECS_MEM_SIZE,
+    SPECS_NIC_COUNT,
+)
