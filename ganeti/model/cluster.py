@@ -124,5 +124,9 @@ def default_cluster(
         "data_collectors": {name: DataCollector() for name in DATA_COLLECTORS},
     }
     return Cluster(
-        uuid=uuid, cluster_name=cluster_name, master_node=master_node, master_ip=master_ip, **values | settings
+        uuid=uuid,
+        cluster_name=cluster_name,
+        master_node=master_node,
+        master_ip=master_ip,
+        **values | settings,
     )

@@ -8,8 +8,7 @@ records.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -36,9 +35,13 @@ def _from_plain(wanted: type, value: Any) -> Any:
 _encoder = msgspec.json.Encoder(enc_hook=_to_plain)
 
 
-@cache
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
 def _decoder(wanted: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(wanted, dec_hook=_from_plain)
+    if wanted not in _decoders:
+        _decoders[wanted] = msgspec.json.Decoder(wanted, dec_hook=_from_plain)
+    return _decoders[wanted]
 
 
 def encode(obj: Any) -> bytes:
@@ -46,7 +49,11 @@ def encode(obj: Any) -> bytes:
     return _encoder.encode(obj)
 
 
-def decode(data: bytes | str, wanted: type[T]) -> T:
+@overload
+def decode(data: bytes | str, wanted: type[T]) -> T: ...
+@overload
+def decode(data: bytes | str, wanted: Any) -> Any: ...
+def decode(data: bytes | str, wanted: Any) -> Any:
     """
     Read what L{encode} wrote.
 
@@ -54,23 +61,25 @@ def decode(data: bytes | str, wanted: type[T]) -> T:
     @raise ParseError: not JSON, or a field is missing or ill-typed; the text names it.
     """
     try:
-        value: T = _decoder(wanted).decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        return _decoder(wanted).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         raise ParseError(_explain(wanted, err)) from err
-    return value
 
 
-def convert(obj: Any, wanted: type[T]) -> T:
+@overload
+def convert(obj: Any, wanted: type[T]) -> T: ...
+@overload
+def convert(obj: Any, wanted: Any) -> Any: ...
+def convert(obj: Any, wanted: Any) -> Any:
     """
     Make a record from plain values (dicts and lists).
 
     @raise ParseError: a field is missing or ill-typed; the text names it.
     """
     try:
-        value: T = msgspec.convert(obj, wanted, dec_hook=_from_plain)
-    except msgspec.ValidationError as err:
+        return msgspec.convert(obj, wanted, dec_hook=_from_plain)
+    except (msgspec.ValidationError, RecursionError) as err:
         raise ParseError(_explain(wanted, err)) from err
-    return value
 
 
 def to_builtins(obj: Any) -> Any:

@@ -1,57 +1,108 @@
-"""
-Compensations: how a configuration change is taken back.
-
-A compensation is evaluated on the configuration as it is then, never an old
-object put back (others may have changed it meanwhile), and does nothing when
-things are already as it wants them.
-"""
+"""Compensations at work: how a configuration change is taken back."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import assert_never
 
-from ganeti.model.instance import AdminState
+from msgspec.structs import replace
 
+from ganeti.model.delta import Delete, Delta, Kind, put
+from ganeti.model.instance import Instance
+from ganeti.model.recovery import (
+    Compensation,
+    ForgetCertificate,
+    MarkInstance,
+    MarkNode,
+    RemoveDisks,
+    RemoveInstance,
+    RemoveNode,
+)
+from ganeti.model.state import State
 
-class RemoveInstance(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_instance"):
-    """The instance and its disks leave the configuration."""
-
-    uuid: str
-
-
-class RemoveNode(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_node"):
-    """The node leaves the configuration."""
-
-    uuid: str
-
-
-class MarkInstance(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="mark_instance"):
-    """The instance gets this admin state; C{disks_active} when given too."""
-
-    uuid: str
-    admin_state: AdminState
-    disks_active: bool | None = None
-
-
-class RemoveDisks(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_disks"):
-    """The disks leave the configuration and the instances that name them."""
-
-    uuids: tuple[str, ...]
+__all__ = [
+    "Compensation",
+    "ForgetCertificate",
+    "MarkInstance",
+    "MarkNode",
+    "RemoveDisks",
+    "RemoveInstance",
+    "RemoveNode",
+    "compensate",
+]
 
 
-class MarkNode(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="mark_node"):
-    """The node gets these flags; those not given stay."""
+def compensate(state: State, compensation: Compensation) -> Delta:
+    """What C{compensation} changes in C{state}: nothing when things are already so."""
+    match compensation:
+        case RemoveInstance(uuid=uuid):
+            return _remove_instance(state, uuid)
+        case RemoveNode(uuid=uuid):
+            return _remove_node(state, uuid)
+        case RemoveDisks(uuids=uuids):
+            return _remove_disks(state, uuids)
+        case MarkInstance():
+            return _mark_instance(state, compensation)
+        case MarkNode():
+            return _mark_node(state, compensation)
+        case ForgetCertificate(node_uuid=node_uuid):
+            return _forget_certificate(state, node_uuid)
+        case _:
+            assert_never(compensation)
 
-    uuid: str
-    offline: bool | None = None
-    drained: bool | None = None
-    master_candidate: bool | None = None
+
+def _remove_instance(state: State, uuid: str) -> Delta:
+    instance = state.config.instances.get(uuid)
+    if instance is None:
+        return ()
+    disks = [
+        Delete(kind=Kind.DISK, uuid=disk) for disk in instance.disks if disk in state.config.disks
+    ]
+    return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks)
 
 
-class ForgetCertificate(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="forget_certificate"):
-    """The node's certificate leaves the list of the master candidates'."""
+def _remove_node(state: State, uuid: str) -> Delta:
+    if uuid not in state.config.nodes:
+        return ()
+    return (*_forget_certificate(state, uuid), Delete(kind=Kind.NODE, uuid=uuid))
 
-    node_uuid: str
+
+def _forget_certificate(state: State, node_uuid: str) -> Delta:
+    cluster = state.config.cluster
+    if node_uuid not in cluster.candidate_certs:
+        return ()
+    kept = {uuid: digest for uuid, digest in cluster.candidate_certs.items() if uuid != node_uuid}
+    return (put(replace(cluster, candidate_certs=kept)),)
 
 
-Compensation = RemoveInstance | RemoveNode | MarkInstance | RemoveDisks | MarkNode | ForgetCertificate
+def _remove_disks(state: State, uuids: tuple[str, ...]) -> Delta:
+    config = state.config
+    owners = {owner for uuid in uuids if (owner := config.disk_owner(uuid)) is not None}
+    detached = [_detach(config.instances[owner], uuids) for owner in sorted(owners)]
+    removed = [Delete(kind=Kind.DISK, uuid=uuid) for uuid in uuids if uuid in config.disks]
+    return (*map(put, detached), *removed)
+
+
+def _detach(instance: Instance, uuids: tuple[str, ...]) -> Instance:
+    return replace(instance, disks=tuple(disk for disk in instance.disks if disk not in uuids))
+
+
+def _mark_instance(state: State, wanted: MarkInstance) -> Delta:
+    instance = state.config.instances.get(wanted.uuid)
+    if instance is None:
+        return ()
+    active = instance.disks_active if wanted.disks_active is None else wanted.disks_active
+    marked = replace(instance, admin_state=wanted.admin_state, disks_active=active)
+    return () if marked == instance else (put(marked),)
+
+
+def _mark_node(state: State, wanted: MarkNode) -> Delta:
+    node = state.config.nodes.get(wanted.uuid)
+    if node is None:
+        return ()
+    flags = {
+        "offline": wanted.offline,
+        "drained": wanted.drained,
+        "master_candidate": wanted.master_candidate,
+    }
+    marked = replace(node, **{flag: value for flag, value in flags.items() if value is not None})
+    return () if marked == node else (put(marked),)

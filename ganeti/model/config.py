@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import immutables
+import msgspec
 
 from ganeti import version
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
 from ganeti.model import indexes as ix
 from ganeti.model.cluster import Cluster
-from ganeti.model.disk import Disk
+from ganeti.model.disk import Disk, disk_nodes
 from ganeti.model.filter import FilterRule
 from ganeti.model.group import NodeGroup
 from ganeti.model.hypervisors import built_in
@@ -25,6 +26,9 @@ from ganeti.model.parameters import BeParams, NdParams, NicParams, fill
 from ganeti.model.policy import InstancePolicy
 from ganeti.model.templates import TEMPLATES, DiskTemplate
 from ganeti.utils.text import match_name, nice_sort_key
+
+_EMPTY: immutables.Map[Any, Any] = immutables.Map()
+_NO_INDEXES = Indexes()
 
 ObjectT = TypeVar("ObjectT", NodeGroup, Node, Instance, Disk, Network, FilterRule)
 
@@ -41,13 +45,13 @@ class Configuration:
     """
 
     cluster_record: Cluster | None = None
-    groups: immutables.Map[str, NodeGroup] = immutables.Map()
-    nodes: immutables.Map[str, Node] = immutables.Map()
-    instances: immutables.Map[str, Instance] = immutables.Map()
-    disks: immutables.Map[str, Disk] = immutables.Map()
-    networks: immutables.Map[str, Network] = immutables.Map()
-    filters: immutables.Map[str, FilterRule] = immutables.Map()
-    indexes: Indexes = Indexes()
+    groups: immutables.Map[str, NodeGroup] = _EMPTY
+    nodes: immutables.Map[str, Node] = _EMPTY
+    instances: immutables.Map[str, Instance] = _EMPTY
+    disks: immutables.Map[str, Disk] = _EMPTY
+    networks: immutables.Map[str, Network] = _EMPTY
+    filters: immutables.Map[str, FilterRule] = _EMPTY
+    indexes: Indexes = _NO_INDEXES
     serial_no: int = 0
     version: int = version.CONFIG_VERSION
     ctime: float = 0.0
@@ -75,21 +79,26 @@ class Configuration:
 
         @raise ConfigurationError: two objects share a uuid or name, or a disk has two owners.
         """
-        maps = {
-            "groups": _by_uuid(groups),
-            "nodes": _by_uuid(nodes),
-            "instances": _by_uuid(instances),
-            "disks": _by_uuid(disks),
-            "networks": _by_uuid(networks),
-        }
+        by_group, by_node, by_network = _by_uuid(groups), _by_uuid(nodes), _by_uuid(networks)
+        by_instance, by_disk = _by_uuid(instances), _by_uuid(disks)
         return cls(
             cluster_record=cluster,
+            groups=immutables.Map(by_group),
+            nodes=immutables.Map(by_node),
+            instances=immutables.Map(by_instance),
+            disks=immutables.Map(by_disk),
+            networks=immutables.Map(by_network),
             filters=immutables.Map(_by_uuid(filters)),
-            indexes=ix.build_indexes(**{kind: by_uuid.values() for kind, by_uuid in maps.items()}),
+            indexes=ix.build_indexes(
+                groups=by_group.values(),
+                nodes=by_node.values(),
+                instances=by_instance.values(),
+                disks=by_disk.values(),
+                networks=by_network.values(),
+            ),
             serial_no=serial_no,
             ctime=ctime,
             mtime=mtime,
-            **{kind: immutables.Map(by_uuid) for kind, by_uuid in maps.items()},
         )
 
     def with_cluster(self, cluster: Cluster) -> Configuration:
@@ -261,7 +270,7 @@ class Configuration:
         """Uuids of the primary node and then of the others that hold its disks."""
         found = {instance.primary_node: None}
         for disk in self.instance_disks(instance):
-            found.update(dict.fromkeys(ix.disk_nodes(disk)))
+            found.update(dict.fromkeys(disk_nodes(disk)))
         return list(found)
 
     def secondary_nodes(self, instance: Instance) -> list[str]:
@@ -276,7 +285,9 @@ class Configuration:
         """Uuids of the other instances that have disks on this node."""
         owners = self.indexes.disk_owner
         disks = self.indexes.disks_on.get(node_uuid, ())
-        return frozenset(owners[disk] for disk in disks if disk in owners) - self.primary_instances(node_uuid)
+        return frozenset(owners[disk] for disk in disks if disk in owners) - self.primary_instances(
+            node_uuid
+        )
 
     def instances_on(self, node_uuid: str) -> frozenset[str]:
         """Uuids of all instances that need this node."""
@@ -360,8 +371,6 @@ def base_os(name: str) -> str:
 
 
 def _with_exclusive(ndparams: NdParams, value: bool) -> NdParams:
-    import msgspec
-
     return msgspec.structs.replace(ndparams, exclusive_storage=value)
 
 

@@ -139,7 +139,9 @@ _PUT_BY_TYPE: dict[type, Any] = {
     QueueState: PutQueue,
 }
 
-Storable = Cluster | NodeGroup | Node | Instance | Disk | Network | FilterRule | Job | Debt | QueueState
+Storable = (
+    Cluster | NodeGroup | Node | Instance | Disk | Network | FilterRule | Job | Debt | QueueState
+)
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
@@ -304,7 +306,9 @@ def _check_references(config: Configuration, delta: Delta) -> None:
     """Check what C{delta} touched, in time that depends on its size only."""
     for change in delta:
         match change:
-            case PutNode(object=node) if node.group not in config.groups and node.uuid in config.nodes:
+            case PutNode(object=node) if (
+                node.group not in config.groups and node.uuid in config.nodes
+            ):
                 raise ConfigurationError(f"Node {node.name} is in unknown group {node.group}")
             case PutInstance(object=instance) if config.instances.get(instance.uuid) is instance:
                 _check_instance(config, instance)
@@ -316,13 +320,17 @@ def _check_references(config: Configuration, delta: Delta) -> None:
 
 def _check_instance(config: Configuration, instance: Instance) -> None:
     if instance.primary_node not in config.nodes:
-        raise ConfigurationError(f"Instance {instance.name} is on unknown node {instance.primary_node}")
+        raise ConfigurationError(
+            f"Instance {instance.name} is on unknown node {instance.primary_node}"
+        )
     for uuid in instance.disks:
         if uuid not in config.disks:
             raise ConfigurationError(f"Instance {instance.name} has unknown disk {uuid}")
     for nic in instance.nics:
         if nic.network is not None and nic.network not in config.networks:
-            raise ConfigurationError(f"Instance {instance.name} is connected to unknown network {nic.network}")
+            raise ConfigurationError(
+                f"Instance {instance.name} is connected to unknown network {nic.network}"
+            )
 
 
 def _check_unused(config: Configuration, kind: Kind, uuid: str) -> None:
@@ -330,10 +338,14 @@ def _check_unused(config: Configuration, kind: Kind, uuid: str) -> None:
     match kind:
         case Kind.GROUP if uuid in indexes.group_members and uuid not in config.groups:
             raise ConfigurationError(f"Group {uuid} still has nodes")
-        case Kind.NODE if uuid not in config.nodes and (uuid in indexes.primary_on or uuid in indexes.disks_on):
+        case Kind.NODE if uuid not in config.nodes and (
+            uuid in indexes.primary_on or uuid in indexes.disks_on
+        ):
             raise ConfigurationError(f"Node {uuid} still has instances or disks")
         case Kind.DISK if uuid not in config.disks and uuid in indexes.disk_owner:
-            raise ConfigurationError(f"Disk {uuid} still belongs to instance {indexes.disk_owner[uuid]}")
+            raise ConfigurationError(
+                f"Disk {uuid} still belongs to instance {indexes.disk_owner[uuid]}"
+            )
 
 
 def changes_of(state: State) -> Delta:

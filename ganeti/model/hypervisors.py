@@ -65,14 +65,23 @@ _TYPES: Mapping[Any, ParameterType] = {
 }
 
 _KVM_DISK_TYPES = (
-    "ide", "mtd", "paravirtual", "pflash", "scsi", "scsi-block", "scsi-cd", "scsi-generic", "scsi-hd", "sd",
+    "ide", "mtd", "paravirtual", "pflash", "scsi",
+    "scsi-block", "scsi-cd", "scsi-generic", "scsi-hd", "sd",
 )  # fmt: skip
 _KVM_NIC_TYPES = (
-    "e1000", "i82551", "i82557b", "i82559er", "ne2k_isa", "ne2k_pci", "paravirtual", "pcnet", "rtl8139",
+    "e1000", "i82551", "i82557b", "i82559er", "ne2k_isa",
+    "ne2k_pci", "paravirtual", "pcnet", "rtl8139",
 )  # fmt: skip
 _LXC_DEVICES = (
     "c 1:3 rw,c 1:5 rw,c 1:7 rw,c 1:8 rw,c 1:9 rw,c 1:10 rw,c 5:0 rw,c 5:1 rw,c 5:2 rw,c 136:* rw"
 )
+
+_VNC_PASSWORD = "/etc/ganeti/vnc-cluster-password"
+_LIVE_OR_NOT = ("live", "non-live")
+_XEN_NIC_TYPES = ("e1000", "ne2k_isa", "ne2k_pci", "paravirtual", "rtl8139")
+_COMPRESSIONS = ("auto_glz", "auto_lz", "glz", "lz", "off", "quic")
+_DISK_CACHES = ("default", "none", "writeback", "writethrough")
+_SCSI_CONTROLLERS = ("dc390", "lsi", "megasas", "virtio-scsi-pci")
 
 # fmt: off
 HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
@@ -80,7 +89,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "init_script": _p("/ganeti-chroot", required=True),
     },
     HypervisorName.FAKE: {
-        "migration_mode": _p("live", required=True, cluster_only=True, choices=("live", "non-live")),
+        "migration_mode": _p("live", required=True, cluster_only=True, choices=_LIVE_OR_NOT),
     },
     HypervisorName.KVM: {
         "acpi": _p(True),
@@ -94,7 +103,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "cpu_threads": _p(0, low=0),
         "cpu_type": _p(""),
         "disk_aio": _p("threads", choices=("io_uring", "native", "threads")),
-        "disk_cache": _p("default", required=True, choices=("default", "none", "writeback", "writethrough")),
+        "disk_cache": _p("default", required=True, choices=_DISK_CACHES),
         "disk_discard": _p("ignore", choices=("ignore", "unmap")),
         "disk_type": _p("paravirtual", required=True, choices=_KVM_DISK_TYPES),
         "floppy_image_path": _p("", check=Check.PATH),
@@ -111,19 +120,19 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "migration_bandwidth": _p(32, required=True, cluster_only=True, low=0),
         "migration_caps": _p(""),
         "migration_downtime": _p(30, required=True, low=0),
-        "migration_mode": _p("live", required=True, cluster_only=True, choices=("live", "non-live")),
+        "migration_mode": _p("live", required=True, cluster_only=True, choices=_LIVE_OR_NOT),
         "migration_port": _p(8102, required=True, cluster_only=True, low=1, high=65535),
         "nic_type": _p("paravirtual", required=True, choices=_KVM_NIC_TYPES),
         "reboot_behavior": _p("reboot", required=True, choices=("exit", "reboot")),
         "root_path": _p("/dev/vda1", type=ParameterType.MAYBE_STRING),
-        "scsi_controller_type": _p("lsi", required=True, choices=("dc390", "lsi", "megasas", "virtio-scsi-pci")),
+        "scsi_controller_type": _p("lsi", required=True, choices=_SCSI_CONTROLLERS),
         "security_domain": _p(""),
         "security_model": _p("none", required=True, choices=("none", "pool", "user")),
         "serial_console": _p(True),
         "serial_speed": _p(38400),
         "soundhw": _p(""),
         "spice_bind": _p(""),
-        "spice_image_compression": _p("", choices=("auto_glz", "auto_lz", "glz", "lz", "off", "quic")),
+        "spice_image_compression": _p("", choices=_COMPRESSIONS),
         "spice_ip_version": _p(0, choices=(0, 4, 6)),
         "spice_jpeg_wan_compression": _p("", choices=("always", "auto", "never")),
         "spice_password_file": _p("", check=Check.PATH),
@@ -170,9 +179,9 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "device_model": _p("/usr/lib/xen/bin/qemu-dm", required=True, check=Check.PATH),
         "disk_type": _p("paravirtual", required=True, choices=("ioemu", "paravirtual")),
         "kernel_path": _p("/usr/lib/xen/boot/hvmloader", required=True, check=Check.PATH),
-        "migration_mode": _p("non-live", required=True, cluster_only=True, choices=("live", "non-live")),
+        "migration_mode": _p("non-live", required=True, cluster_only=True, choices=_LIVE_OR_NOT),
         "migration_port": _p(8002, required=True, cluster_only=True, low=1, high=65535),
-        "nic_type": _p("rtl8139", required=True, choices=("e1000", "ne2k_isa", "ne2k_pci", "paravirtual", "rtl8139")),
+        "nic_type": _p("rtl8139", required=True, choices=_XEN_NIC_TYPES),
         "pae": _p(True),
         "pci_pass": _p(""),
         "reboot_behavior": _p("reboot", required=True, choices=("exit", "reboot")),
@@ -182,7 +191,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "vif_type": _p("ioemu", choices=("ioemu", "vif")),
         "viridian": _p(False),
         "vnc_bind_address": _p("0.0.0.0"),
-        "vnc_password_file": _p("/etc/ganeti/vnc-cluster-password", required=True, check=Check.PATH),
+        "vnc_password_file": _p(_VNC_PASSWORD, required=True, check=Check.PATH),
     },
     HypervisorName.XEN_PVM: {
         "blockdev_prefix": _p("sd"),
@@ -195,7 +204,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "initrd_path": _p("", check=Check.PATH),
         "kernel_args": _p("ro"),
         "kernel_path": _p("/boot/vmlinuz-3-xenU", required=True, check=Check.PATH),
-        "migration_mode": _p("live", required=True, cluster_only=True, choices=("live", "non-live")),
+        "migration_mode": _p("live", required=True, cluster_only=True, choices=_LIVE_OR_NOT),
         "migration_port": _p(8002, required=True, cluster_only=True, low=1, high=65535),
         "reboot_behavior": _p("reboot", required=True, choices=("exit", "reboot")),
         "root_path": _p("/dev/xvda1", type=ParameterType.MAYBE_STRING),
@@ -249,10 +258,14 @@ def check_hvparams(hypervisor: HypervisorName, values: Mapping[str, Any]) -> Non
     table = HVPARAMS[hypervisor]
     for name, value in values.items():
         if name not in table:
-            raise HypervisorError(f"Hypervisor parameter '{name}' is not supported by hypervisor '{hypervisor}'")
+            raise HypervisorError(
+                f"Hypervisor parameter '{name}' is not supported by hypervisor '{hypervisor}'"
+            )
         problem = _problem(table[name], value)
         if problem:
-            raise HypervisorError(f"Hypervisor parameter '{name}': {problem} (current value: '{value}')")
+            raise HypervisorError(
+                f"Hypervisor parameter '{name}': {problem} (current value: '{value}')"
+            )
 
 
 def check_instance_hvparams(values: Mapping[str, Any]) -> None:

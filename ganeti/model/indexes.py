@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import immutables
 
@@ -35,34 +35,34 @@ Address = tuple[str, str]
 Minor = tuple[str, int]
 """(node uuid, DRBD minor)."""
 
-_NO_MEMBERS: Members = immutables.Map()
+_EMPTY: immutables.Map[Any, Any] = immutables.Map()
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
     """Where to find objects; see the module's docstring."""
 
-    group_by_name: Names = immutables.Map()
-    node_by_name: Names = immutables.Map()
-    instance_by_name: Names = immutables.Map()
-    network_by_name: Names = immutables.Map()
-    group_members: MultiIndex[str] = immutables.Map()
+    group_by_name: Names = _EMPTY
+    node_by_name: Names = _EMPTY
+    instance_by_name: Names = _EMPTY
+    network_by_name: Names = _EMPTY
+    group_members: MultiIndex[str] = _EMPTY
     """Node uuids by group uuid."""
-    node_ips: MultiIndex[str] = immutables.Map()
+    node_ips: MultiIndex[str] = _EMPTY
     """Node uuids by primary and secondary ip."""
-    primary_on: MultiIndex[str] = immutables.Map()
+    primary_on: MultiIndex[str] = _EMPTY
     """Instance uuids by primary node's uuid."""
-    disks_on: MultiIndex[str] = immutables.Map()
+    disks_on: MultiIndex[str] = _EMPTY
     """Disk uuids by uuid of a node that holds data of it."""
-    disk_owner: Names = immutables.Map()
+    disk_owner: Names = _EMPTY
     """Instance uuid by disk uuid."""
-    macs: MultiIndex[str] = immutables.Map()
+    macs: MultiIndex[str] = _EMPTY
     """Instance uuids by MAC in lower case."""
-    ips: MultiIndex[Address] = immutables.Map()
+    ips: MultiIndex[Address] = _EMPTY
     """Instance uuids by address."""
-    ports: MultiIndex[int] = immutables.Map()
+    ports: MultiIndex[int] = _EMPTY
     """Uuids of instances and disks by TCP port."""
-    minors: MultiIndex[Minor] = immutables.Map()
+    minors: MultiIndex[Minor] = _EMPTY
     """Disk uuids by minor."""
 
 
@@ -139,7 +139,8 @@ _Named = NodeGroup | Node | Instance | Network
 
 
 def _renamed(kind: str, names: Names, old: _Named | None, new: _Named | None) -> Names:
-    old_name, new_name = old and old.name, new and new.name
+    old_name = old.name if old else None
+    new_name = new.name if new else None
     if old_name == new_name:
         return names
     if old_name is not None:
@@ -160,18 +161,24 @@ def _attached(owners: Names, uuid: str, old: Instance | None, new: Instance | No
         owners = owners.delete(disk_uuid)
     for disk_uuid in after:
         if disk_uuid in owners:
-            raise ConfigurationError(f"Disk {disk_uuid} is attached twice: to {owners[disk_uuid]} and {uuid}")
+            raise _attached_twice(disk_uuid, owners[disk_uuid], uuid)
         owners = owners.set(disk_uuid, uuid)
     return owners
 
 
-def _moved(index: MultiIndex[K], member: str, before: frozenset[K], after: frozenset[K]) -> MultiIndex[K]:
+def _attached_twice(disk_uuid: str, one: str, other: str) -> ConfigurationError:
+    return ConfigurationError(f"Disk {disk_uuid} is attached twice: to {one} and {other}")
+
+
+def _moved(
+    index: MultiIndex[K], member: str, before: frozenset[K], after: frozenset[K]
+) -> MultiIndex[K]:
     if before == after:
         return index
     for key in before - after:
         index = _without(index, key, member)
     for key in after - before:
-        index = index.set(key, index.get(key, _NO_MEMBERS).set(member, None))
+        index = index.set(key, index.get(key, _EMPTY).set(member, None))
     return index
 
 
@@ -234,7 +241,9 @@ def build_indexes(
         disks_on=_multi((node, d.uuid) for d in disks for node in disk_nodes(d)),
         disk_owner=_owners(instances),
         macs=_multi((nic.mac.lower(), i.uuid) for i in instances for nic in i.nics),
-        ips=_multi(((nic.network or "", nic.ip), i.uuid) for i in instances for nic in i.nics if nic.ip),
+        ips=_multi(
+            ((nic.network or "", nic.ip), i.uuid) for i in instances for nic in i.nics if nic.ip
+        ),
         ports=_multi(_all_ports(instances, disks)),
         minors=_multi((minor, d.uuid) for d in disks for minor in drbd_minors(d)),
     )
@@ -254,7 +263,9 @@ def _names(kind: str, objects: Iterable[_Named]) -> Names:
     names: dict[str, str] = {}
     for obj in objects:
         if obj.name in names:
-            raise ConfigurationError(f"There are two objects of kind {kind} with the name '{obj.name}'")
+            raise ConfigurationError(
+                f"There are two objects of kind {kind} with the name '{obj.name}'"
+            )
         names[obj.name] = obj.uuid
     return immutables.Map(names)
 
@@ -264,9 +275,7 @@ def _owners(instances: Iterable[Instance]) -> Names:
     for instance in instances:
         for disk_uuid in instance.disks:
             if disk_uuid in owners:
-                raise ConfigurationError(
-                    f"Disk {disk_uuid} is attached twice: to {owners[disk_uuid]} and {instance.uuid}"
-                )
+                raise _attached_twice(disk_uuid, owners[disk_uuid], instance.uuid)
             owners[disk_uuid] = instance.uuid
     return immutables.Map(owners)
 

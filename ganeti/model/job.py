@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from ganeti.errors import ProgrammerError
 from ganeti.model.locks import HeldLock
 from ganeti.model.recovery import Recovery
 from ganeti.model.reservation import Reservation
@@ -90,3 +92,79 @@ class Job(Struct, frozen=True, kw_only=True):
     locks: tuple[HeldLock, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     archived: bool = False
+
+
+FINAL = frozenset((OpStatus.CANCELED, OpStatus.SUCCESS, OpStatus.ERROR))
+"""States that are never left."""
+
+TRANSITIONS: Mapping[OpStatus, frozenset[OpStatus]] = {
+    OpStatus.QUEUED: frozenset((OpStatus.WAITING, OpStatus.CANCELED, OpStatus.ERROR)),
+    OpStatus.WAITING: frozenset(
+        (
+            OpStatus.RUNNING,
+            OpStatus.CANCELING,
+            OpStatus.CANCELED,
+            OpStatus.ERROR,
+            OpStatus.QUEUED,
+        )
+    ),
+    OpStatus.CANCELING: frozenset((OpStatus.CANCELED,)),
+    OpStatus.RUNNING: frozenset((OpStatus.SUCCESS, OpStatus.ERROR)),
+    OpStatus.CANCELED: frozenset(),
+    OpStatus.SUCCESS: frozenset(),
+    OpStatus.ERROR: frozenset(),
+}
+"""
+Which state may follow which (staying is always legal).
+
+Waiting for locks is not stored: a restart takes a waiting opcode back to queued.
+A running job is canceled by ending it with an error.
+"""
+
+_ORDER = {status: place for place, status in enumerate(OpStatus)}
+
+
+def job_status(job: Job) -> JobStatus:
+    """State of a job, from those of its opcodes, in their order."""
+    status = JobStatus.QUEUED
+    for op in job.ops:
+        match op.status:
+            case OpStatus.ERROR | OpStatus.CANCELING | OpStatus.CANCELED:
+                return JobStatus(op.status)
+            case OpStatus.WAITING | OpStatus.RUNNING:
+                status = JobStatus(op.status)
+    if all(op.status is OpStatus.SUCCESS for op in job.ops):
+        return JobStatus.SUCCESS
+    return status
+
+
+def is_final(job: Job) -> bool:
+    """The job has ended."""
+    return job_status(job).value in FINAL
+
+
+def job_priority(job: Job) -> int:
+    """The most urgent priority of the opcodes that have not ended; smaller runs first."""
+    return min((op.priority for op in job.ops if op.status not in FINAL), default=0)
+
+
+def check_transition(before: Job | None, after: Job) -> None:
+    """
+    @raise ProgrammerError: C{after} may not follow C{before} (None: it is new).
+    """
+    if before is None:
+        if any(op.status is not OpStatus.QUEUED for op in after.ops):
+            raise ProgrammerError(f"Job {after.id} is new and not queued")
+        return
+    if len(before.ops) != len(after.ops):
+        raise ProgrammerError(f"Job {after.id} changed its number of opcodes")
+    for place, (old, new) in enumerate(zip(before.ops, after.ops, strict=True)):
+        if old.status is not new.status and new.status not in TRANSITIONS[old.status]:
+            raise ProgrammerError(
+                f"Opcode {place} of job {after.id} may not go from {old.status} to {new.status}"
+            )
+
+
+def later(one: OpStatus, other: OpStatus) -> bool:
+    """Whether C{one} stands behind C{other} in the order of states."""
+    return _ORDER[one] > _ORDER[other]

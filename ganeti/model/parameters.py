@@ -94,8 +94,8 @@ class PartialNdParams(Struct, frozen=True, kw_only=True):
     exclusive_storage: bool | UnsetType = UNSET
     oob_program: str | UnsetType = UNSET
     ovs: bool | UnsetType = UNSET
-    ovs_link: str | None | UnsetType = UNSET
-    ovs_name: str | None | UnsetType = UNSET
+    ovs_link: str | UnsetType | None = UNSET
+    ovs_name: str | UnsetType | None = UNSET
     spindle_count: Count | UnsetType = UNSET
     ssh_port: Port | UnsetType = UNSET
 
@@ -149,7 +149,9 @@ NICPARAM_TYPES: Mapping[str, ParameterType] = {
 def own_values(partial: Struct) -> dict[str, Any]:
     """The values that are set, by name."""
     return {
-        name: value for name in partial.__struct_fields__ if (value := getattr(partial, name)) is not UNSET
+        name: value
+        for name in partial.__struct_fields__
+        if (value := getattr(partial, name)) is not UNSET
     }
 
 
@@ -232,7 +234,9 @@ def _flag(name: str, value: Any) -> bool:
 
 def _size(name: str, value: Any) -> int:
     if isinstance(value, bool):
-        raise TypeEnforcementError(f"'{name}' (value {value}) is not a valid size. error: Invalid format")
+        raise TypeEnforcementError(
+            f"'{name}' (value {value}) is not a valid size. error: Invalid format"
+        )
     try:
         return value if isinstance(value, int) else parse_unit(str(value))
     except UnitParseError as err:

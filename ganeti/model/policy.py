@@ -25,7 +25,14 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
     min: Spec = always(Spec())
     max: Spec = always(
-        Spec(cpu_count=8, disk_count=16, disk_size=1048576, memory_size=32768, nic_count=8, spindle_use=12)
+        Spec(
+            cpu_count=8,
+            disk_count=16,
+            disk_size=1048576,
+            memory_size=32768,
+            nic_count=8,
+            spindle_use=12,
+        )
     )
 
 

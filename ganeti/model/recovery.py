@@ -1,6 +1,10 @@
 """
 Recovery records: what to do with a half-done step, written before the step acts.
 
+A compensation takes a configuration change back. It is evaluated on the
+configuration as it is then (L{ganeti.model.compensation.compensate}), never an old
+object put back: others may have changed it meanwhile.
+
 Calls are kept encoded (L{msgspec.Raw} holding a node call's JSON): the model
 does not know node calls.
 """
@@ -12,8 +16,60 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ganeti.model.compensation import Compensation
+from ganeti.model.instance import AdminState
 from ganeti.model.reservation import Reservation
+
+
+class RemoveInstance(
+    Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_instance"
+):
+    """The instance and its disks leave the configuration."""
+
+    uuid: str
+
+
+class RemoveNode(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_node"):
+    """The node leaves the configuration."""
+
+    uuid: str
+
+
+class MarkInstance(
+    Struct, frozen=True, kw_only=True, tag_field="compensation", tag="mark_instance"
+):
+    """The instance gets this admin state; C{disks_active} when given too."""
+
+    uuid: str
+    admin_state: AdminState
+    disks_active: bool | None = None
+
+
+class RemoveDisks(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_disks"):
+    """The disks leave the configuration and the instances that name them."""
+
+    uuids: tuple[str, ...]
+
+
+class MarkNode(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="mark_node"):
+    """The node gets these flags; those not given stay."""
+
+    uuid: str
+    offline: bool | None = None
+    drained: bool | None = None
+    master_candidate: bool | None = None
+
+
+class ForgetCertificate(
+    Struct, frozen=True, kw_only=True, tag_field="compensation", tag="forget_certificate"
+):
+    """The node's certificate leaves the list of the master candidates'."""
+
+    node_uuid: str
+
+
+Compensation = (
+    RemoveInstance | RemoveNode | MarkInstance | RemoveDisks | MarkNode | ForgetCertificate
+)
 
 
 class OnNode(Struct, frozen=True, kw_only=True, tag_field="action", tag="node"):

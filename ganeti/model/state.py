@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import immutables
 from msgspec import Struct
@@ -23,16 +24,21 @@ class QueueState(Struct, frozen=True, kw_only=True):
     """Epoch seconds until which the watcher does nothing."""
 
 
+_EMPTY: immutables.Map[Any, Any] = immutables.Map()
+_NO_CONFIG = Configuration()
+_NO_QUEUE = QueueState()
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The state after a log entry."""
 
-    config: Configuration = Configuration()
-    jobs: immutables.Map[int, Job] = immutables.Map()
+    config: Configuration = _NO_CONFIG
+    jobs: immutables.Map[int, Job] = _EMPTY
     """Jobs that are not archived, by id."""
-    debts: immutables.Map[str, Debt] = immutables.Map()
+    debts: immutables.Map[str, Debt] = _EMPTY
     """By uuid."""
-    queue: QueueState = QueueState()
+    queue: QueueState = _NO_QUEUE
     index: int = 0
     """Of the last log entry."""
     term: int = 0

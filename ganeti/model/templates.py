@@ -93,42 +93,84 @@ DRBD_PARAMS: Mapping[str, Any] = {
 
 TEMPLATES: Mapping[DiskTemplate, TemplateFacts] = {
     DiskTemplate.BLOCKDEV: TemplateFacts(
-        storage=StorageType.BLOCKDEV, block=True, mirrored_external=True, may_adopt=True, must_adopt=True,
+        storage=StorageType.BLOCKDEV,
+        block=True,
+        mirrored_external=True,
+        may_adopt=True,
+        must_adopt=True,
         convertible_to=False,
     ),
     DiskTemplate.DISKLESS: TemplateFacts(
-        storage=StorageType.DISKLESS, mirrored_external=True, convertible_from=False, convertible_to=False
+        storage=StorageType.DISKLESS,
+        mirrored_external=True,
+        convertible_from=False,
+        convertible_to=False,
     ),
     DiskTemplate.DRBD: TemplateFacts(
-        storage=StorageType.LVM_VG, block=True, lvm=True, growable=True, mirrored_internal=True,
-        snapshot=True, reports_free_space=True, params=DRBD_PARAMS,
+        storage=StorageType.LVM_VG,
+        block=True,
+        lvm=True,
+        growable=True,
+        mirrored_internal=True,
+        snapshot=True,
+        reports_free_space=True,
+        params=DRBD_PARAMS,
     ),
     DiskTemplate.EXT: TemplateFacts(
-        storage=StorageType.EXT, block=True, growable=True, mirrored_external=True, snapshot=True,
-        no_free_space_check=True, params={"access": "kernelspace"},
+        storage=StorageType.EXT,
+        block=True,
+        growable=True,
+        mirrored_external=True,
+        snapshot=True,
+        no_free_space_check=True,
+        params={"access": "kernelspace"},
     ),
     DiskTemplate.FILE: TemplateFacts(
-        storage=StorageType.FILE, file_based=True, growable=True, copyable=True, reports_free_space=True,
-        no_free_space_check=True, instance_dependent_path=True,
+        storage=StorageType.FILE,
+        file_based=True,
+        growable=True,
+        copyable=True,
+        reports_free_space=True,
+        no_free_space_check=True,
+        instance_dependent_path=True,
     ),
     DiskTemplate.GLUSTER: TemplateFacts(
-        storage=StorageType.GLUSTER, file_based=True, growable=True, mirrored_external=True,
+        storage=StorageType.GLUSTER,
+        file_based=True,
+        growable=True,
+        mirrored_external=True,
         no_free_space_check=True,
         params={"access": "kernelspace", "host": "127.0.0.1", "port": 24007, "volume": "gv0"},
     ),
     DiskTemplate.PLAIN: TemplateFacts(
-        storage=StorageType.LVM_VG, block=True, lvm=True, growable=True, snapshot=True, may_adopt=True,
-        copyable=True, reports_free_space=True, exclusive_storage=True, params={"stripes": 1},
+        storage=StorageType.LVM_VG,
+        block=True,
+        lvm=True,
+        growable=True,
+        snapshot=True,
+        may_adopt=True,
+        copyable=True,
+        reports_free_space=True,
+        exclusive_storage=True,
+        params={"stripes": 1},
     ),
     DiskTemplate.RBD: TemplateFacts(
-        storage=StorageType.RADOS, block=True, growable=True, mirrored_external=True,
-        no_free_space_check=True, params={"access": "kernelspace", "pool": "rbd", "user-id": ""},
+        storage=StorageType.RADOS,
+        block=True,
+        growable=True,
+        mirrored_external=True,
+        no_free_space_check=True,
+        params={"access": "kernelspace", "pool": "rbd", "user-id": ""},
     ),
     DiskTemplate.SHAREDFILE: TemplateFacts(
-        storage=StorageType.SHAREDFILE, file_based=True, growable=True, mirrored_external=True,
-        no_free_space_check=True, instance_dependent_path=True,
+        storage=StorageType.SHAREDFILE,
+        file_based=True,
+        growable=True,
+        mirrored_external=True,
+        no_free_space_check=True,
+        instance_dependent_path=True,
     ),
-}  # fmt: skip
+}
 
 ACCESS_STYLES = ("kernelspace", "userspace")
 DRBD_BARRIERS = ("n", "b", "d", "f", "bd", "bf", "df", "bdf")
@@ -154,8 +196,14 @@ def check_diskparams(template: DiskTemplate, values: Mapping[str, Any]) -> None:
         if name not in known:
             raise ParameterError(f"Disk template '{template}' has no parameter '{name}'")
         if type(value) is not type(known[name]):
-            raise ParameterError(f"Disk parameter '{template}:{name}': wrong type of value '{value}'")
+            raise ParameterError(
+                f"Disk parameter '{template}:{name}': wrong type of value '{value}'"
+            )
     if values.get("access", "kernelspace") not in ACCESS_STYLES:
-        raise ParameterError(f"Disk parameter '{template}:access' is one of {', '.join(ACCESS_STYLES)}")
+        raise ParameterError(
+            f"Disk parameter '{template}:access' is one of {', '.join(ACCESS_STYLES)}"
+        )
     if values.get("disk-barriers", "n") not in DRBD_BARRIERS:
-        raise ParameterError(f"Disk parameter 'drbd:disk-barriers' is one of {', '.join(DRBD_BARRIERS)}")
+        raise ParameterError(
+            f"Disk parameter 'drbd:disk-barriers' is one of {', '.join(DRBD_BARRIERS)}"
+        )
