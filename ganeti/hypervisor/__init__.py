@@ -1,0 +1,1 @@
+"""Hypervisors: what starts, stops and reports the guests of one node."""
