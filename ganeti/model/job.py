@@ -121,8 +121,6 @@ Waiting for locks is not stored: a restart takes a waiting opcode back to queued
 A running job is canceled by ending it with an error.
 """
 
-_ORDER = {status: place for place, status in enumerate(OpStatus)}
-
 
 def job_status(job: Job) -> JobStatus:
     """State of a job, from those of its opcodes, in their order."""
@@ -152,19 +150,11 @@ def check_transition(before: Job | None, after: Job) -> None:
     """
     @raise ProgrammerError: C{after} may not follow C{before} (None: it is new).
     """
-    if before is None:
-        if any(op.status is not OpStatus.QUEUED for op in after.ops):
-            raise ProgrammerError(f"Job {after.id} is new and not queued")
-        return
-    if len(before.ops) != len(after.ops):
+    was = [OpStatus.QUEUED] * len(after.ops) if before is None else [op.status for op in before.ops]
+    if len(was) != len(after.ops):
         raise ProgrammerError(f"Job {after.id} changed its number of opcodes")
-    for place, (old, new) in enumerate(zip(before.ops, after.ops, strict=True)):
-        if old.status is not new.status and new.status not in TRANSITIONS[old.status]:
+    for place, (old, op) in enumerate(zip(was, after.ops, strict=True)):
+        if old is not op.status and op.status not in TRANSITIONS[old]:
             raise ProgrammerError(
-                f"Opcode {place} of job {after.id} may not go from {old.status} to {new.status}"
+                f"Opcode {place} of job {after.id} may not go from {old} to {op.status}"
             )
-
-
-def later(one: OpStatus, other: OpStatus) -> bool:
-    """Whether C{one} stands behind C{other} in the order of states."""
-    return _ORDER[one] > _ORDER[other]
