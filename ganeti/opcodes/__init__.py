@@ -26,9 +26,11 @@ __all__ = [
     "OpCode",
     "decode_opcode",
     "dependencies",
+    "describe",
     "encode_opcode",
     "op_id",
     "reason_source",
+    "stored_fields",
     "summary",
 ]
 
@@ -54,7 +56,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     """As much of an opcode as it takes to see what the rest must be."""
 
     OP_ID: str
-    reason: msgspec.Raw | None = None
+    reason: Any = None
 
 
 def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCode:
@@ -65,7 +67,7 @@ def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCod
     @raise OpCodeUnknown: there is no such operation here.
     @raise ParseError: a parameter is unknown, missing, or of a wrong type or value.
     """
-    head = codec.decode(bytes(raw), _Head)
+    head = _read_head(raw)
     kind = OPCODES.get(head.OP_ID)
     if kind is None:
         raise OpCodeUnknown(f"Unknown opcode '{head.OP_ID}'")
@@ -77,12 +79,34 @@ def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCod
         raise ParseError(f"{head.OP_ID}: {err.__cause__}") from err
 
 
+def _read_head(raw: bytes | msgspec.Raw) -> _Head:
+    try:
+        return codec.decode(bytes(raw), _Head)
+    except ParseError as err:
+        raise ParseError(f"Not an opcode: {err.__cause__}") from err
+
+
+def stored_fields(op: OpCode) -> dict[str, Any]:
+    """
+    An opcode as jobs keep and show it: plain values by name, with OP_ID.
+
+    What is not set is left out, but for the comment and the dependencies. Private
+    and secret values are in clear.
+    """
+    plain: dict[str, Any] = codec.to_builtins(op)
+    return {
+        name: value
+        for name, value in plain.items()
+        if value is not None or name in ("comment", "depends")
+    }
+
+
 def encode_opcode(op: OpCode) -> bytes:
     """JSON of an opcode, with its OP_ID; private and secret values in clear."""
     return codec.encode(op)
 
 
-def describe(kind: type[OpCode]) -> dict[str, Any]:
+def describe(kind: type[OpCode]) -> dict[str, str]:
     """Name and one line of text of each parameter, for help and documentation."""
     fields = msgspec.inspect.type_info(kind)
     assert isinstance(fields, msgspec.inspect.StructType)

@@ -16,6 +16,11 @@ JobReference = int | DecimalText
 ReasonEntry = tuple[str, str, int]
 
 
+def doc(text: str) -> Meta:
+    """The line of text that goes with a parameter, for help and documentation."""
+    return Meta(description=text)
+
+
 class FinalStatus(StrEnum):
     """How a job can end, as dependencies name it."""
 
@@ -24,7 +29,9 @@ class FinalStatus(StrEnum):
     SUCCESS = "success"
 
 
-class OpCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="OP_ID"):
+class OpCode(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="OP_ID"
+):
     """
     A request to the cluster: what to do, checked by type, with nothing done yet.
 
@@ -35,17 +42,17 @@ class OpCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     SUMMARY_FIELD: ClassVar[str | None] = None
     RESULT: ClassVar[str] = "none"
 
-    comment: Annotated[str | None, Meta(description="Free text kept with the job")] = None
-    debug_level: Annotated[NonNegative | None, Meta(description="Verbosity of scripts run for the operation")] = None
+    comment: Annotated[str | None, doc("Free text kept with the job")] = None
+    debug_level: Annotated[NonNegative | None, doc("Verbosity of scripts")] = None
     depends: Annotated[
         tuple[tuple[JobReference, tuple[FinalStatus, ...]], ...] | None,
-        Meta(description="Jobs to wait for, each with the final states that let this one go on"),
+        doc("Jobs to wait for, each with the final states that let this one go on"),
     ] = None
-    dry_run: Annotated[bool | None, Meta(description="Check and plan only; change nothing")] = None
-    priority: Annotated[Literal[-10, 0, 10], Meta(description="Smaller runs first")] = 0
+    dry_run: Annotated[bool | None, doc("Check and plan only; change nothing")] = None
+    priority: Annotated[Literal[-10, 0, 10], doc("Smaller runs first")] = 0
     reason: Annotated[
         tuple[ReasonEntry, ...],
-        Meta(description="Who asked for this and why: source, text, time in nanoseconds"),
+        doc("Who asked for this and why: source, text, time in nanoseconds"),
     ] = ()
 
     def summary_value(self) -> str | None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from msgspec import Meta
-
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminStateSource
 from ganeti.model.secret import Secret
-from ganeti.model.templates import DiskTemplate, FileDriver
-from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode
+from ganeti.model.templates import DiskTemplate
+from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode, doc
 
 DiskRequest = dict[str, NonEmpty | int]
 """A wished disk: C{size} in MiB and the other keys of disk_request_params."""
@@ -33,6 +31,14 @@ class NicKey(StrEnum):
 NicRequest = dict[NicKey, str | None]
 
 
+class FileDriver(StrEnum):
+    """How a file becomes a disk of the guest."""
+
+    BLKTAP = "blktap"
+    BLKTAP2 = "blktap2"
+    LOOP = "loop"
+
+
 class CreateMode(StrEnum):
     """Where a new instance's disks get their content."""
 
@@ -47,58 +53,58 @@ class OpInstanceCreate(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_CREAT
     SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
     RESULT: ClassVar[str] = "names of the instance's nodes"
 
-    instance_name: Annotated[str, Meta(description="Name of the new instance")]
-    force_variant: Annotated[bool, Meta(description="Accept OS variants that the definition does not list")] = False
-    wait_for_sync: Annotated[bool, Meta(description="Wait until mirrored disks are in sync")] = True
-    name_check: Annotated[bool, Meta(description="The name must resolve")] = False
-    ignore_ipolicy: Annotated[bool, Meta(description="Go on against the instance policy")] = False
-    opportunistic_locking: Annotated[bool, Meta(description="Consider only nodes whose locks are free now")] = False
-    beparams: Annotated[dict[str, Any], Meta(description="Backend parameters that differ from the cluster's")] = {}
-    disks: Annotated[tuple[DiskRequest, ...], Meta(description="The disks, in order")]
-    disk_template: Annotated[DiskTemplate | None, Meta(description="Kind of disks; default: the cluster's first")] = None
-    group_name: Annotated[NonEmpty | None, Meta(description="Node group to allocate in")] = None
-    file_driver: Annotated[FileDriver | None, Meta(description="Driver of file-based disks; default: loop")] = None
+    instance_name: Annotated[str, doc("Name of the new instance")]
+    force_variant: Annotated[bool, doc("Accept unlisted OS variants")] = False
+    wait_for_sync: Annotated[bool, doc("Wait until mirrored disks are in sync")] = True
+    name_check: Annotated[bool, doc("The name must resolve")] = False
+    ignore_ipolicy: Annotated[bool, doc("Go on against the instance policy")] = False
+    opportunistic_locking: Annotated[bool, doc("Consider only nodes free of locks")] = False
+    beparams: Annotated[dict[str, Any], doc("Backend parameters of its own")] = {}
+    disks: Annotated[tuple[DiskRequest, ...], doc("The disks, in order")]
+    disk_template: Annotated[DiskTemplate | None, doc("Default: the cluster's first")] = None
+    group_name: Annotated[NonEmpty | None, doc("Node group to allocate in")] = None
+    file_driver: Annotated[FileDriver | None, doc("For file-based disks; default: loop")] = None
     file_storage_dir: Annotated[
-        NonEmpty | None, Meta(description="Folder for file-based disks, below the cluster's folder")
+        NonEmpty | None, doc("Folder for file-based disks, below the cluster's folder")
     ] = None
-    hvparams: Annotated[dict[str, Any], Meta(description="Hypervisor parameters that differ from the cluster's")] = {}
-    hypervisor: Annotated[HypervisorName | None, Meta(description="Default: the cluster's first")] = None
-    iallocator: Annotated[NonEmpty | None, Meta(description="Program that chooses the nodes")] = None
-    identify_defaults: Annotated[bool, Meta(description="Do not store values equal to the defaults")] = False
-    ip_check: Annotated[bool, Meta(description="Nothing may answer at the instance's address")] = False
-    conflicts_check: Annotated[bool, Meta(description="Refuse addresses of networks that are not named")] = True
-    mode: Annotated[CreateMode, Meta(description="Where the content of the disks comes from")]
-    nics: Annotated[tuple[NicRequest, ...], Meta(description="The network interfaces, in order")]
-    no_install: Annotated[bool | None, Meta(description="Do not run the OS create scripts")] = None
-    osparams: Annotated[dict[str, Any], Meta(description="OS parameters")] = {}
+    hvparams: Annotated[dict[str, Any], doc("Hypervisor parameters of its own")] = {}
+    hypervisor: Annotated[HypervisorName | None, doc("Default: the cluster's first")] = None
+    iallocator: Annotated[NonEmpty | None, doc("Program that chooses the nodes")] = None
+    identify_defaults: Annotated[bool, doc("Do not store values equal to the defaults")] = False
+    ip_check: Annotated[bool, doc("Nothing may answer at the instance's address")] = False
+    conflicts_check: Annotated[bool, doc("Refuse addresses of networks that are not named")] = True
+    mode: Annotated[CreateMode, doc("Where the content of the disks comes from")]
+    nics: Annotated[tuple[NicRequest, ...], doc("The network interfaces, in order")]
+    no_install: Annotated[bool | None, doc("Do not run the OS create scripts")] = None
+    osparams: Annotated[dict[str, Any], doc("OS parameters")] = {}
     osparams_private: Annotated[
-        dict[str, Secret] | None, Meta(description="OS parameters that are not shown")
+        dict[str, Secret] | None, doc("OS parameters that are not shown")
     ] = None
     osparams_secret: Annotated[
-        dict[str, Secret] | None, Meta(description="OS parameters that are neither shown nor kept")
+        dict[str, Secret] | None, doc("OS parameters that are neither shown nor kept")
     ] = None
-    os_type: Annotated[NonEmpty | None, Meta(description="OS definition, with +variant")] = None
-    pnode: Annotated[NonEmpty | None, Meta(description="Primary node")] = None
-    pnode_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the primary node; goes before the name")] = None
-    snode: Annotated[NonEmpty | None, Meta(description="Secondary node")] = None
-    snode_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the secondary node")] = None
-    source_handshake: Annotated[list[Any] | None, Meta(description="Signed greeting of the exporting cluster")] = None
-    source_instance_name: Annotated[NonEmpty | None, Meta(description="Name on the exporting cluster")] = None
+    os_type: Annotated[NonEmpty | None, doc("OS definition, with +variant")] = None
+    pnode: Annotated[NonEmpty | None, doc("Primary node")] = None
+    pnode_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    snode: Annotated[NonEmpty | None, doc("Secondary node")] = None
+    snode_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    source_handshake: Annotated[list[Any] | None, doc("Greeting of the exporting cluster")] = None
+    source_instance_name: Annotated[NonEmpty | None, doc("Name on the exporting cluster")] = None
     source_shutdown_timeout: Annotated[
-        NonNegative, Meta(description="Seconds the source instance has to shut down")
+        NonNegative, doc("Seconds the source instance has to shut down")
     ] = 120
-    source_x509_ca: Annotated[NonEmpty | None, Meta(description="CA of the exporting cluster, PEM")] = None
-    src_node: Annotated[NonEmpty | None, Meta(description="Node with the export")] = None
-    src_node_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the node with the export")] = None
-    src_path: Annotated[NonEmpty | None, Meta(description="Folder of the export")] = None
-    compress: Annotated[str, Meta(description="Compression of the transfer")] = "none"
-    start: Annotated[bool, Meta(description="Start the instance at the end")] = True
-    forthcoming: Annotated[bool, Meta(description="Only reserve room for it")] = False
-    commit: Annotated[bool, Meta(description="Make a reserved instance real")] = False
-    tags: Annotated[tuple[NonEmpty, ...], Meta(description="Tags of the new instance")] = ()
-    instance_communication: Annotated[bool, Meta(description="Add the NIC of the metadata service")] = False
-    helper_startup_timeout: Annotated[int | None, Meta(description="Seconds a helper VM has to start")] = None
-    helper_shutdown_timeout: Annotated[int | None, Meta(description="Seconds a helper VM has to end")] = None
+    source_x509_ca: Annotated[NonEmpty | None, doc("CA of the exporting cluster, PEM")] = None
+    src_node: Annotated[NonEmpty | None, doc("Node with the export")] = None
+    src_node_uuid: Annotated[NonEmpty | None, doc("UUID of the node with the export")] = None
+    src_path: Annotated[NonEmpty | None, doc("Folder of the export")] = None
+    compress: Annotated[str, doc("Compression of the transfer")] = "none"
+    start: Annotated[bool, doc("Start the instance at the end")] = True
+    forthcoming: Annotated[bool, doc("Only reserve room for it")] = False
+    commit: Annotated[bool, doc("Make a reserved instance real")] = False
+    tags: Annotated[tuple[NonEmpty, ...], doc("Tags of the new instance")] = ()
+    instance_communication: Annotated[bool, doc("Add the NIC of the metadata service")] = False
+    helper_startup_timeout: Annotated[int | None, doc("Seconds a helper VM has to start")] = None
+    helper_shutdown_timeout: Annotated[int | None, doc("Seconds a helper VM has to end")] = None
 
 
 class OpInstanceRemove(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_REMOVE"):
@@ -106,10 +112,10 @@ class OpInstanceRemove(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_REMOV
 
     SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
 
-    instance_name: Annotated[str, Meta(description="Name of the instance")]
-    instance_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the instance; goes before the name")] = None
-    shutdown_timeout: Annotated[NonNegative, Meta(description="Seconds before it is forced down")] = 120
-    ignore_failures: Annotated[bool, Meta(description="Forget the instance even if it cannot be cleaned up")] = False
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    shutdown_timeout: Annotated[NonNegative, doc("Seconds before it is forced down")] = 120
+    ignore_failures: Annotated[bool, doc("Forget it even if cleaning up fails")] = False
 
 
 class OpInstanceStartup(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_STARTUP"):
@@ -117,16 +123,16 @@ class OpInstanceStartup(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_STAR
 
     SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
 
-    instance_name: Annotated[str, Meta(description="Name of the instance")]
-    instance_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the instance; goes before the name")] = None
-    force: Annotated[bool, Meta(description="Start even if the secondary node is away")] = False
-    ignore_offline_nodes: Annotated[bool, Meta(description="Only mark it up if its node is offline")] = False
-    hvparams: Annotated[dict[str, Any], Meta(description="Hypervisor parameters for this start only")] = {}
-    beparams: Annotated[dict[str, Any], Meta(description="Backend parameters for this start only")] = {}
-    no_remember: Annotated[bool, Meta(description="Do not mark the instance as up")] = False
-    startup_paused: Annotated[bool, Meta(description="Start it and stop its processors at once")] = False
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    force: Annotated[bool, doc("Start even if the secondary node is away")] = False
+    ignore_offline_nodes: Annotated[bool, doc("Only mark it up if its node is offline")] = False
+    hvparams: Annotated[dict[str, Any], doc("Hypervisor parameters for this start only")] = {}
+    beparams: Annotated[dict[str, Any], doc("Backend parameters for this start only")] = {}
+    no_remember: Annotated[bool, doc("Do not mark the instance as up")] = False
+    startup_paused: Annotated[bool, doc("Start it and stop its processors at once")] = False
     shutdown_timeout: Annotated[
-        NonNegative, Meta(description="Seconds a stopped but unfinished instance has to end first")
+        NonNegative, doc("Seconds a stopped but unfinished instance has to end first")
     ] = 120
 
 
@@ -135,14 +141,14 @@ class OpInstanceShutdown(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_SHU
 
     SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
 
-    instance_name: Annotated[str, Meta(description="Name of the instance")]
-    instance_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the instance; goes before the name")] = None
-    force: Annotated[bool, Meta(description="Shut down even if it is marked offline")] = False
-    ignore_offline_nodes: Annotated[bool, Meta(description="Only mark it down if its node is offline")] = False
-    timeout: Annotated[NonNegative, Meta(description="Seconds before it is forced down")] = 120
-    no_remember: Annotated[bool, Meta(description="Do not mark the instance as down")] = False
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    force: Annotated[bool, doc("Shut down even if it is marked offline")] = False
+    ignore_offline_nodes: Annotated[bool, doc("Only mark it down if its node is offline")] = False
+    timeout: Annotated[NonNegative, doc("Seconds before it is forced down")] = 120
+    no_remember: Annotated[bool, doc("Do not mark the instance as down")] = False
     admin_state_source: Annotated[
-        AdminStateSource | None, Meta(description="Who wants it down; default: the admin")
+        AdminStateSource | None, doc("Who wants it down; default: the admin")
     ] = None
 
 
@@ -151,6 +157,6 @@ class OpInstanceQueryData(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_QU
 
     RESULT: ClassVar[str] = "object: instance uuid to its data"
 
-    use_locking: Annotated[bool, Meta(description="Wait for operations on the instances to end")] = False
-    instances: Annotated[tuple[NonEmpty, ...], Meta(description="Names; none: all")] = ()
-    static: Annotated[bool, Meta(description="Ask no nodes")] = False
+    use_locking: Annotated[bool, doc("Wait for operations on the instances to end")] = False
+    instances: Annotated[tuple[NonEmpty, ...], doc("Names; none: all")] = ()
+    static: Annotated[bool, doc("Ask no nodes")] = False

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from msgspec import Meta
-
-from ganeti.opcodes.base import NonEmpty, OpCode
+from ganeti.opcodes.base import NonEmpty, OpCode, doc
 
 
 class OpNodeAdd(OpCode, frozen=True, kw_only=True, tag="OP_NODE_ADD"):
@@ -14,17 +12,17 @@ class OpNodeAdd(OpCode, frozen=True, kw_only=True, tag="OP_NODE_ADD"):
 
     SUMMARY_FIELD: ClassVar[str | None] = "node_name"
 
-    node_name: Annotated[NonEmpty, Meta(description="Name of the node")]
-    hv_state: Annotated[dict[str, Any] | None, Meta(description="Static hypervisor state, by hypervisor")] = None
-    disk_state: Annotated[dict[str, Any] | None, Meta(description="Static disk state, by storage type")] = None
-    primary_ip: Annotated[NonEmpty | None, Meta(description="Address for node calls; default: of the name")] = None
-    secondary_ip: Annotated[NonEmpty | None, Meta(description="Address for replication; default: the primary")] = None
-    readd: Annotated[bool, Meta(description="The node is known and comes back")] = False
-    group: Annotated[NonEmpty | None, Meta(description="Node group; default: the only or default one")] = None
-    master_capable: Annotated[bool | None, Meta(description="May become master candidate; default: yes")] = None
-    vm_capable: Annotated[bool | None, Meta(description="May hold instances; default: yes")] = None
-    ndparams: Annotated[dict[str, Any] | None, Meta(description="Node parameters that differ from the group's")] = None
-    node_setup: Annotated[bool, Meta(description="Was the node prepared over SSH in the same command")] = False
+    node_name: Annotated[NonEmpty, doc("Name of the node")]
+    hv_state: Annotated[dict[str, Any] | None, doc("Static state, by hypervisor")] = None
+    disk_state: Annotated[dict[str, Any] | None, doc("Static state, by storage type")] = None
+    primary_ip: Annotated[NonEmpty | None, doc("Default: what the name resolves to")] = None
+    secondary_ip: Annotated[NonEmpty | None, doc("For replication; default: the primary")] = None
+    readd: Annotated[bool, doc("The node is known and comes back")] = False
+    group: Annotated[NonEmpty | None, doc("Node group; default: the only or default one")] = None
+    master_capable: Annotated[bool | None, doc("May become candidate; default: yes")] = None
+    vm_capable: Annotated[bool | None, doc("May hold instances; default: yes")] = None
+    ndparams: Annotated[dict[str, Any] | None, doc("Node parameters of its own")] = None
+    node_setup: Annotated[bool, doc("Was the node prepared over SSH in the same command")] = False
 
 
 class OpNodeRemove(OpCode, frozen=True, kw_only=True, tag="OP_NODE_REMOVE"):
@@ -32,5 +30,5 @@ class OpNodeRemove(OpCode, frozen=True, kw_only=True, tag="OP_NODE_REMOVE"):
 
     SUMMARY_FIELD: ClassVar[str | None] = "node_name"
 
-    node_name: Annotated[NonEmpty, Meta(description="Name of the node")]
-    node_uuid: Annotated[NonEmpty | None, Meta(description="UUID of the node; goes before the name")] = None
+    node_name: Annotated[NonEmpty, doc("Name of the node")]
+    node_uuid: Annotated[NonEmpty | None, doc("UUID of the node; goes before the name")] = None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
-from ganeti.opcodes.base import NonEmpty, OpCode
+from ganeti.opcodes.base import NonEmpty, OpCode, doc
 
 
 class OpOsDiagnose(OpCode, frozen=True, kw_only=True, tag="OP_OS_DIAGNOSE"):
@@ -14,5 +12,5 @@ class OpOsDiagnose(OpCode, frozen=True, kw_only=True, tag="OP_OS_DIAGNOSE"):
 
     RESULT: ClassVar[str] = "list of rows"
 
-    output_fields: Annotated[tuple[NonEmpty, ...], Meta(description="Fields of each row")]
-    names: Annotated[tuple[NonEmpty, ...], Meta(description="Which definitions; none: all")] = ()
+    output_fields: Annotated[tuple[NonEmpty, ...], doc("Fields of each row")]
+    names: Annotated[tuple[NonEmpty, ...], doc("Which definitions; none: all")] = ()

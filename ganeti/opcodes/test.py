@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
-from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode
+from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode, doc
 
 
 class OpTestDelay(OpCode, frozen=True, kw_only=True, tag="OP_TEST_DELAY"):
@@ -14,15 +12,15 @@ class OpTestDelay(OpCode, frozen=True, kw_only=True, tag="OP_TEST_DELAY"):
 
     SUMMARY_FIELD: ClassVar[str | None] = "duration"
 
-    duration: Annotated[float, Meta(description="Seconds to wait; 0 is accepted")]
-    on_master: Annotated[bool, Meta(description="Wait on the master")] = True
-    on_nodes: Annotated[tuple[NonEmpty, ...], Meta(description="Names of nodes that wait")] = ()
+    duration: Annotated[float, doc("Seconds to wait; 0 is accepted")]
+    on_master: Annotated[bool, doc("Wait on the master")] = True
+    on_nodes: Annotated[tuple[NonEmpty, ...], doc("Names of nodes that wait")] = ()
     on_node_uuids: Annotated[
-        tuple[NonEmpty, ...] | None, Meta(description="UUIDs of nodes that wait; go before the names")
+        tuple[NonEmpty, ...] | None, doc("UUIDs of nodes that wait; go before the names")
     ] = None
-    repeat: Annotated[NonNegative, Meta(description="How often to wait; 0: once, without a line in the log")] = 0
-    interruptible: Annotated[bool, Meta(description="Offer a socket on which the wait can be ended")] = False
-    no_locks: Annotated[bool, Meta(description="Do not lock the nodes")] = True
+    repeat: Annotated[NonNegative, doc("How often to wait; 0: once, without a line in the log")] = 0
+    interruptible: Annotated[bool, doc("Offer a socket on which the wait can be ended")] = False
+    no_locks: Annotated[bool, doc("Do not lock the nodes")] = True
 
     def summary_value(self) -> str | None:
         return f"{round(self.duration * 1e9)} ns"

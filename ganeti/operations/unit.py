@@ -92,7 +92,9 @@ class NodeCalls(Protocol):
     def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
         """Ask one node. @raise ganeti.errors.RpcError: no answer, or it failed there."""
 
-    def call_all(self, nodes: Iterable[str], call: Call[R]) -> Awaitable[dict[str, R | GanetiError]]:
+    def call_all(
+        self, nodes: Iterable[str], call: Call[R]
+    ) -> Awaitable[dict[str, R | GanetiError]]:
         """Ask many nodes at once; failures are values."""
 
 
