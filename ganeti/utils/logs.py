@@ -1,0 +1,64 @@
+"""How daemons log: one line an event, with the job that it is about (needs Twisted)."""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from typing import cast
+
+from twisted.logger import (
+    FileLogObserver,
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    formatEvent,
+    formatTime,
+)
+from twisted.python.logfile import LogFile
+
+# The job that the running code works for; survives awaits.
+job_id: ContextVar[int | None] = ContextVar("job_id", default=None)
+
+_ROTATE_BYTES = 10 << 20
+_ROTATED_FILES = 5
+
+
+def format_line(event: LogEvent) -> str | None:
+    """
+    One event as one line; a traceback follows on lines of its own.
+
+    The job must be asked for when the event is made: observers are called then.
+    """
+    text = formatEvent(event)
+    if not text and "log_failure" not in event:
+        return None
+    job = job_id.get()
+    about = f" job {job}" if job is not None else ""
+    level = event.get("log_level") or LogLevel.info
+    head = f"{formatTime(event.get('log_time'))} {level.name.upper()}{about}"
+    body = text.replace("\n", "\n\t")
+    failure = event.get("log_failure")
+    if failure is not None:
+        body += "\n\t" + failure.getTraceback().rstrip().replace("\n", "\n\t")
+    return f"{head} [{event.get('log_namespace', '-')}] {body}\n"
+
+
+def file_observer(path: str, debug: bool = False) -> ILogObserver:
+    """Log to a file, which is kept from growing without limit; debug lines if asked for."""
+    folder, name = os.path.split(path)
+    stream = LogFile(
+        name,
+        folder,
+        rotateLength=_ROTATE_BYTES,
+        maxRotatedFiles=_ROTATED_FILES,
+        defaultMode=0o600,
+    )
+    return leveled(FileLogObserver(cast("object", stream), format_line), debug)
+
+
+def leveled(observer: ILogObserver, debug: bool) -> ILogObserver:
+    """Pass on what is at least C{info}, or everything."""
+    level = LogLevel.debug if debug else LogLevel.info
+    return FilteringLogObserver(observer, [LogLevelFilterPredicate(defaultLogLevel=level)])
