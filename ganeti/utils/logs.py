@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from typing import cast
+from typing import IO, cast
 
 from twisted.logger import (
     FileLogObserver,
@@ -55,7 +55,7 @@ def file_observer(path: str, debug: bool = False) -> ILogObserver:
         maxRotatedFiles=_ROTATED_FILES,
         defaultMode=0o600,
     )
-    return leveled(FileLogObserver(cast("object", stream), format_line), debug)
+    return leveled(FileLogObserver(cast("IO[str]", stream), format_line), debug)
 
 
 def leveled(observer: ILogObserver, debug: bool) -> ILogObserver:
