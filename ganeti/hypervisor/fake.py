@@ -187,7 +187,8 @@ class FakeHypervisor:
         free = total - own - sum(guest.memory_mib for guest in await self._store.load())
         if more_mib > max(free, 0):
             raise HypervisorError(
-                f"Not enough memory for instance {name}: {more_mib} MiB needed, {max(free, 0)} MiB free"
+                f"Not enough memory for instance {name}: {more_mib} MiB needed,"
+                f" {max(free, 0)} MiB free"
             )
 
     def _guest(self, spec: InstanceSpec, paused: bool) -> FakeGuest:

@@ -1,0 +1,1 @@
+"""Disks of instances: where their bytes are on one node."""
