@@ -1,0 +1,1 @@
+"""What a node does when it is called."""

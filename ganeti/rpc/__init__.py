@@ -1,0 +1,1 @@
+"""Node calls: typed records over mutually authenticated connections."""
