@@ -73,10 +73,18 @@ Compensation = (
 
 
 class OnNode(Struct, frozen=True, kw_only=True, tag_field="action", tag="node"):
-    """Part of a L{Finish}: a node call."""
+    """
+    Part of a L{Finish}: a node call.
+
+    With C{may_fail} a refusal of the node is a warning and the sequence goes on, and a
+    node that is offline or unreachable gets a debt. Without, both end it in error.
+    """
 
     node_uuid: str
     call: msgspec.Raw
+    may_fail: bool = False
+    what: str = ""
+    """Put before the error's text, like C{Could not shutdown instance 'web1'}."""
 
 
 class InConfig(Struct, frozen=True, kw_only=True, tag_field="action", tag="config"):
