@@ -62,3 +62,8 @@ def leveled(observer: ILogObserver, debug: bool) -> ILogObserver:
     """Pass on what is at least C{info}, or everything."""
     level = LogLevel.debug if debug else LogLevel.info
     return FilteringLogObserver(observer, [LogLevelFilterPredicate(defaultLogLevel=level)])
+
+
+def stream_observer(stream: IO[str], debug: bool = False) -> ILogObserver:
+    """Log to a terminal or to whoever started the daemon in the foreground."""
+    return leveled(FileLogObserver(stream, format_line), debug)

@@ -39,7 +39,7 @@ class AsyncService(Service):
     started: Deferred[None] | None = None
 
     def startService(self) -> None:
-        super().startService()
+        Service.startService(self)
         self.started = Deferred.fromCoroutine(self.start())
         self.started.addErrback(self._failed)
 
@@ -51,7 +51,7 @@ class AsyncService(Service):
         return self.name or type(self).__name__
 
     def stopService(self) -> Deferred[None]:
-        super().stopService()
+        Service.stopService(self)
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -156,7 +156,7 @@ class RootService(AsyncService):
         self._readiness = readiness
         self._stop_limit_s = stop_limit_s
         self._exit_with = exit_with
-        self.setName(service.name or type(service).__name__)
+        self.name = service.name or type(service).__name__
 
     def startService(self) -> None:
         # twistd calls this before the reactor runs, when it cannot be stopped.

@@ -1,0 +1,123 @@
+"""
+The assembly of a daemon: its options, and how twistd runs it (needs Twisted).
+
+C{bin/ganeti-noded} calls L{run}, which hands over to twistd; twistd finds the
+plugin of that name, whose C{makeService} calls L{root_service}. All that is
+read of the process's environment is read here and in the plugins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.logger import ILogObserver
+from twisted.python.usage import Options, UsageError
+
+from ganeti.errors import GanetiError
+from ganeti.paths import Paths
+from ganeti.utils import failpoints, logs
+from ganeti.utils.durable import make_directories
+from ganeti.utils.service import AsyncService, Readiness, RootService
+from ganeti.version import RELEASE
+
+
+class DaemonOptions(Options):
+    """What every daemon's plugin takes; those that listen add C{port} and C{bind}."""
+
+    optParameters = [
+        ["ready-fd", None, "-1", "Tell this descriptor when ready, or why not."],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what is a number."""
+        for name in ("ready-fd", "port"):
+            if name in self:
+                try:
+                    self[name] = int(self[name])
+                except ValueError:
+                    raise UsageError(f"--{name} must be a number") from None
+
+
+def paths_of(environ: Mapping[str, str]) -> Paths:
+    """
+    The node that this process is for; arms the failpoints that tests asked for.
+
+    @raise ConfigurationError: the environment contradicts itself.
+    """
+    failpoints.configure(
+        environ.get("GANETI_FAILPOINTS", ""), environ.get("GANETI_FAILPOINT_TRACE", "")
+    )
+    return Paths.from_environ(environ)
+
+
+def root_service(
+    daemon: str,
+    service: AsyncService,
+    *,
+    reactor: Any,
+    options: Options,
+    environ: Mapping[str, str],
+    paths: Paths,
+) -> RootService:
+    """The service that twistd starts and stops, around the one that works."""
+    service.name = service.name or daemon
+    readiness = Readiness(fd=options["ready-fd"], notify_socket=environ.get("NOTIFY_SOCKET", ""))
+    return RootService(reactor, service, pid_file=paths.pid_file(daemon), readiness=readiness)
+
+
+class _Logging:
+    """Where the one daemon of this process logs."""
+
+    path = ""
+    debug = False
+
+
+def log_observer() -> ILogObserver:
+    """Made by twistd (C{--logger}) before it leaves the terminal."""
+    if _Logging.path:
+        return logs.file_observer(_Logging.path, _Logging.debug)
+    return logs.stream_observer(sys.stderr, _Logging.debug)
+
+
+def run(daemon: str, argv: Sequence[str], environ: Mapping[str, str]) -> None:
+    """
+    Be the daemon C{daemon}, with twistd; returns when it ended (in the foreground).
+
+    @raise SystemExit: as twistd does.
+    """
+    flags, rest = _split(argv)
+    if "--version" in flags:
+        sys.stdout.write(f"{daemon} (ganeti) {RELEASE}\n")
+        sys.exit(0)
+    foreground = not flags.isdisjoint(("-f", "--foreground"))
+    try:
+        paths = Paths.from_environ(environ)
+        make_directories(paths)
+    except (GanetiError, OSError) as err:
+        sys.exit(f"{daemon}: {err}")
+    _Logging.debug = not flags.isdisjoint(("-d", "--debug"))
+    _Logging.path = "" if foreground else paths.log_file(daemon)
+    sys.argv = [daemon, *_twistd_options(foreground), daemon, *rest]
+    from twisted.scripts.twistd import run as run_twistd
+
+    run_twistd()
+
+
+def _split(argv: Sequence[str]) -> tuple[set[str], list[str]]:
+    """The flags that say how to run, and what is for the daemon itself."""
+    ours = {"-f", "--foreground", "-d", "--debug", "--version"}
+    return ours.intersection(argv), [word for word in argv if word not in ours]
+
+
+def _twistd_options(foreground: bool) -> list[str]:
+    # Our own pid file is locked, which twistd's is not.
+    common = ["--pidfile=", "--rundir=/", "--umask=077", f"--logger={__name__}.log_observer"]
+    return [*common, "--nodaemon"] if foreground else common
+
+
+def main() -> None:
+    """The entry point of an installed daemon: its name is the program's."""
+    run(os.path.basename(sys.argv[0]), sys.argv[1:], os.environ)
