@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ganeti.model.instance import AdminState
+from ganeti.model.instance import AdminState, AdminStateSource
 from ganeti.model.reservation import Reservation
 
 
@@ -37,11 +37,12 @@ class RemoveNode(Struct, frozen=True, kw_only=True, tag_field="compensation", ta
 class MarkInstance(
     Struct, frozen=True, kw_only=True, tag_field="compensation", tag="mark_instance"
 ):
-    """The instance gets this admin state; C{disks_active} when given too."""
+    """The instance gets this admin state; C{disks_active} and the source when given too."""
 
     uuid: str
     admin_state: AdminState
     disks_active: bool | None = None
+    admin_state_source: AdminStateSource | None = None
 
 
 class RemoveDisks(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_disks"):
