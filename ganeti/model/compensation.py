@@ -91,7 +91,13 @@ def _mark_instance(state: State, wanted: MarkInstance) -> Delta:
     if instance is None:
         return ()
     active = instance.disks_active if wanted.disks_active is None else wanted.disks_active
-    marked = replace(instance, admin_state=wanted.admin_state, disks_active=active)
+    source = wanted.admin_state_source or instance.admin_state_source
+    marked = replace(
+        instance,
+        admin_state=wanted.admin_state,
+        admin_state_source=source,
+        disks_active=active,
+    )
     return () if marked == instance else (put(marked),)
 
 
