@@ -138,12 +138,12 @@ class LockTable:
         return owner in self._enqueue(owner, wanted)
 
     def again(self, owner: int, wanted: Wanted) -> list[int]:
-        """Give back what C{owner} holds and ask for C{wanted} in its old place; it may be granted."""
+        """Give back all and ask for C{wanted} in the old place; C{owner} may be among the granted."""
         self._drop(owner)
         return self._enqueue(owner, wanted)
 
     def adopt(self, owner: int, held: Wanted, priority: int) -> None:
-        """Enter C{owner} as the holder of C{held}: an interrupted job, before any request."""
+        """Enter the holder of C{held}: a job interrupted before the start."""
         self._arrivals += 1
         self._places[owner] = (priority, self._arrivals)
         self._grant(owner, held)
