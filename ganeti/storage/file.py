@@ -20,8 +20,15 @@ from ganeti.model.live import StorageSpace
 from ganeti.model.templates import DiskTemplate
 from ganeti.paths import Paths
 from ganeti.storage import files
-from ganeti.storage.allowed import Place, find_place, in_configuration, on_node, parse_allowed
-from ganeti.storage.interface import IBlockDevice
+from ganeti.storage.allowed import (
+    Place,
+    find_place,
+    in_configuration,
+    is_below,
+    on_node,
+    parse_allowed,
+)
+from ganeti.storage.interface import IBlockDevice, StoredDisk
 from ganeti.utils.durable import read_limited
 from ganeti.utils.threads import Threads
 
@@ -65,7 +72,7 @@ class FileBlockDevices:
     async def grow(self, disk: Disk, to_mib: int) -> None:
         await self._threads.run(self._thd_grow, disk, to_mib)
 
-    async def list(self) -> tuple[str, ...]:
+    async def list(self) -> tuple[StoredDisk, ...]:
         return await self._threads.run(self._thd_list)
 
     async def space(self, key: str) -> StorageSpace:
@@ -74,16 +81,7 @@ class FileBlockDevices:
     def _thd_place(self, disk: Disk) -> Place:
         if len(disk.logical_id) != 2:
             raise StorageError(f"Disk {disk.uuid} is not described as a file: {disk.logical_id}")
-        return find_place(str(disk.logical_id[1]), self._thd_allowed(), self._paths.root)
-
-    def _thd_allowed(self) -> tuple[str, ...]:
-        try:
-            text = read_limited(self._paths.file_storage_paths_file, _PATHS_LIMIT).decode()
-        except FileNotFoundError:
-            return ()
-        except (OSError, UnicodeDecodeError) as err:
-            raise FileStoragePathError(f"Cannot read which directories are allowed: {err}") from err
-        return parse_allowed(text, self._paths.root)
+        return find_place(str(disk.logical_id[1]), thd_read_allowed(self._paths), self._paths.root)
 
     def _thd_create(self, disk: Disk) -> None:
         place = self._thd_place(disk)
@@ -129,17 +127,14 @@ class FileBlockDevices:
         except OSError as err:
             raise _as_storage_error(err, f"Cannot grow disk {place} to {to_mib} MiB") from err
 
-    def _thd_list(self) -> tuple[str, ...]:
-        root = self._paths.root
-        found: set[str] = set()
-        for base in self._thd_allowed():
-            try:
-                found.update(files.walk(on_node(root, base), self._is_listed))
-            except OSError as err:
-                raise _as_storage_error(err, f"Cannot list {base}") from err
-        return tuple(sorted(in_configuration(root, path) for path in found))
+    def _thd_list(self) -> tuple[StoredDisk, ...]:
+        return tuple(
+            StoredDisk(path, _size_mib(on_node(self._paths.root, path)))
+            for path in thd_list_files(self._paths)
+            if self._is_disk(os.path.basename(path))
+        )
 
-    def _is_listed(self, name: str) -> bool:
+    def _is_disk(self, name: str) -> bool:
         shared = ".sharedfile." in name
         return bool(_UUID.match(name)) and shared is (self.template is DiskTemplate.SHAREDFILE)
 
@@ -154,6 +149,64 @@ class FileBlockDevices:
             free_mib=status.f_bavail * status.f_frsize // MIB,
             size_mib=status.f_blocks * status.f_frsize // MIB,
         )
+
+
+def thd_read_allowed(paths: Paths) -> tuple[str, ...]:
+    """
+    The directories that file storage may use on this node; no file allows none.
+
+    @raise FileStoragePathError: the file cannot be read, or a line is of no use.
+    """
+    try:
+        text = read_limited(paths.file_storage_paths_file, _PATHS_LIMIT).decode()
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as err:
+        raise FileStoragePathError(f"Cannot read which directories are allowed: {err}") from err
+    return parse_allowed(text, paths.root)
+
+
+def thd_list_files(paths: Paths) -> tuple[str, ...]:
+    """
+    All that is below the allowed directories, sorted, as paths of the configuration.
+
+    An empty directory is listed too, with a slash at its end.
+
+    @raise StorageError: a directory cannot be read.
+    """
+    found: set[str] = set()
+    for base in thd_read_allowed(paths):
+        try:
+            found.update(files.walk(on_node(paths.root, base)))
+        except OSError as err:
+            raise _as_storage_error(err, f"Cannot list {base}") from err
+    return tuple(sorted(in_configuration(paths.root, path) for path in found))
+
+
+def thd_check_directory(paths: Paths, path: str) -> str:
+    """Why C{path} cannot be used for file storage on this node; empty when it can."""
+    try:
+        allowed = thd_read_allowed(paths)
+    except FileStoragePathError as err:
+        return str(err)
+    local = os.path.normpath(on_node(paths.root, path))
+    if not any(is_below(local, on_node(paths.root, base)) for base in allowed):
+        return (
+            f"'{path}' is not listed in {paths.file_storage_paths_file}, nor below"
+            f" a directory that is: {', '.join(allowed) or 'none is'}"
+        )
+    if not os.path.isdir(local):
+        return f"'{path}' is not a directory"
+    if not os.access(local, os.R_OK | os.W_OK | os.X_OK):
+        return f"'{path}' cannot be written to"
+    return ""
+
+
+def _size_mib(path: str) -> int:
+    try:
+        return os.lstat(path).st_size // MIB
+    except FileNotFoundError:  # it was removed meanwhile
+        return 0
 
 
 def _is_own(place: Place, disk: Disk) -> bool:

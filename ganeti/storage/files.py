@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ganeti.storage.allowed import Place
 from ganeti.utils.failpoints import reach
@@ -169,28 +169,19 @@ def _remove_empty_folders(place: Place) -> None:
             raise
 
 
-def walk(base: str, wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Files below C{base} whose names are wanted, and empty directories with a slash."""
-    yield from _walk(base, wanted, _DEPTH_LIMIT)
-
-
-def _walk(directory: str, wanted: Callable[[str], bool], depth: int) -> Iterator[str]:
-    try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except FileNotFoundError:  # it was removed meanwhile, or never made
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            inner = list(_walk(entry.path, wanted, depth - 1)) if depth else []
-            yield from inner
-            if not inner and not _has_entries(entry.path):
-                yield entry.path + "/"
-        elif wanted(entry.name):
+def walk(base: str, depth: int = _DEPTH_LIMIT) -> Iterator[str]:
+    """All files below C{base}, and its empty directories with a slash at their end."""
+    for entry in _entries(base):
+        if depth and entry.is_dir(follow_symlinks=False):
+            inner = list(walk(entry.path, depth - 1))
+            yield from inner or [entry.path + "/"]
+        else:
             yield entry.path
 
 
-def _has_entries(directory: str) -> bool:
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
-        return bool(os.listdir(directory))
-    except FileNotFoundError:
-        return True
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:  # it was removed meanwhile, or never made
+        return []

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from zope.interface import Attribute, Interface
 
 from ganeti.model.disk import Disk
 from ganeti.model.live import StorageSpace
+
+
+@dataclass(frozen=True, order=True)
+class StoredDisk:
+    """
+    A disk that is there, whether the configuration knows it or not.
+
+    @ivar place: as at the end of the disk's C{logical_id}.
+    """
+
+    place: str
+    size_mib: int
 
 
 class IBlockDevice(Interface):
@@ -58,12 +72,8 @@ class IBlockDevice(Interface):
         @raise StorageError: there is no such disk, or no room; nothing changed.
         """
 
-    async def list() -> tuple[str, ...]:
-        """
-        All that Ganeti keeps here, sorted, as in the disks' C{logical_id}.
-
-        Also what no disk claims any more (a directory ends with a slash): that is how it is found.
-        """
+    async def list() -> tuple[StoredDisk, ...]:
+        """All disks that Ganeti made here, sorted; also those that nothing claims any more."""
 
     async def space(key: str) -> StorageSpace:
         """
