@@ -119,7 +119,9 @@ class SqliteNodeState(_NodeState):
     """node.db in a thread of its own."""
 
     @classmethod
-    async def open(cls, path: str, reactor: IReactorFromThreads, *, create: bool = False) -> SqliteNodeState:
+    async def open(
+        cls, path: str, reactor: IReactorFromThreads, *, create: bool = False
+    ) -> SqliteNodeState:
         """@raise StorageError: missing (and not C{create}), damaged, or in use."""
         thread = OneThread(reactor, "node.db")
         try:
@@ -129,7 +131,9 @@ class SqliteNodeState(_NodeState):
             raise
 
 
-def _opened(kind: type[SqliteNodeState], path: str, create: bool, thread: OneThread) -> SqliteNodeState:
+def _opened(
+    kind: type[SqliteNodeState], path: str, create: bool, thread: OneThread
+) -> SqliteNodeState:
     return kind(NodeDatabase(path, create=create), thread)
 
 

@@ -97,9 +97,13 @@ class NodeDatabase:
         try:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={_SCHEMA_VERSION};COMMIT;")
+                self._connection.executescript(
+                    f"BEGIN;{_SCHEMA}PRAGMA user_version={_SCHEMA_VERSION};COMMIT;"
+                )
             elif version > _SCHEMA_VERSION:
-                raise errors.StorageError(f"{self.path} was written by a newer release (layout {version})")
+                raise errors.StorageError(
+                    f"{self.path} was written by a newer release (layout {version})"
+                )
         except sqlite3.Error as err:
             raise sqlite.translated(err, self.path) from err
 
@@ -127,7 +131,10 @@ class NodeDatabase:
         self._write(
             f"set-role {term}",
             [
-                ("INSERT OR REPLACE INTO role (one, term, record) VALUES (1, ?, ?)", (term, record)),
+                (
+                    "INSERT OR REPLACE INTO role (one, term, record) VALUES (1, ?, ?)",
+                    (term, record),
+                ),
                 ("INSERT OR REPLACE INTO promise (one, term) VALUES (1, ?)", (term,)),
             ],
         )
@@ -145,12 +152,17 @@ class NodeDatabase:
         """
         self._refuse_lower(term)
         if term > self.promised_term():
-            self._write(f"promise {term}", [("INSERT OR REPLACE INTO promise (one, term) VALUES (1, ?)", (term,))])
+            self._write(
+                f"promise {term}",
+                [("INSERT OR REPLACE INTO promise (one, term) VALUES (1, ?)", (term,))],
+            )
 
     def _refuse_lower(self, term: int) -> None:
         promised = self.promised_term()
         if term < promised:
-            raise errors.StorageError(f"Term {term} is over: this node has promised term {promised}")
+            raise errors.StorageError(
+                f"Term {term} is over: this node has promised term {promised}"
+            )
 
     def lookup(self, request_id: str) -> Request | None:
         """What is known of a request."""
@@ -172,7 +184,12 @@ class NodeDatabase:
         """
         self._write(
             f"process {request_id}",
-            [("UPDATE request SET pid = ?, pid_started = ? WHERE id = ? AND state = 'open'", (pid, started, request_id))],
+            [
+                (
+                    "UPDATE request SET pid = ?, pid_started = ? WHERE id = ? AND state = 'open'",
+                    (pid, started, request_id),
+                )
+            ],
         )
 
     def finish(self, request_id: str, answer: bytes) -> bool:
@@ -191,7 +208,8 @@ class NodeDatabase:
             self._insert(f"tombstone {request_id}", request_id, RequestState.TOMBSTONE, None)
         elif known.state is not RequestState.TOMBSTONE:
             self._write(
-                f"tombstone {request_id}", [("UPDATE request SET state = 'tombstone' WHERE id = ?", (request_id,))]
+                f"tombstone {request_id}",
+                [("UPDATE request SET state = 'tombstone' WHERE id = ?", (request_id,))],
             )
         return known
 
@@ -208,7 +226,9 @@ class NodeDatabase:
 
     def requests(self) -> tuple[Request, ...]:
         """All that is known, without calls and answers."""
-        rows = self._read("SELECT id, state, NULL, NULL, pid, pid_started FROM request ORDER BY job_id, id")
+        rows = self._read(
+            "SELECT id, state, NULL, NULL, pid, pid_started FROM request ORDER BY job_id, id"
+        )
         return tuple(_request(row) for row in rows)
 
     def _requests(self, where: str, values: tuple[object, ...]) -> tuple[Request, ...]:
@@ -239,7 +259,12 @@ class NodeDatabase:
 
 def _request(row: tuple[str, str, bytes | None, bytes | None, int | None, int | None]) -> Request:
     return Request(
-        id=row[0], state=RequestState(row[1]), call=row[2], answer=row[3], pid=row[4], pid_started=row[5]
+        id=row[0],
+        state=RequestState(row[1]),
+        call=row[2],
+        answer=row[3],
+        pid=row[4],
+        pid_started=row[5],
     )
 
 

@@ -13,9 +13,13 @@ from ganeti import errors
 BUSY_TIMEOUT_S = 5.0
 _WAL_KEPT_BYTES = 16 << 20
 
-_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE"})
+_NO_ROOM = frozenset(
+    {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE"}
+)
 _NOT_SYNCED = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"})
-_DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_SEQUENCE"})
+_DAMAGED = frozenset(
+    {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_SEQUENCE"}
+)
 
 
 class SyncError(errors.StorageError):
@@ -35,13 +39,21 @@ def translated(err: sqlite3.Error, path: str) -> errors.StorageError:
     """The same failure in words for an admin, as the class that says what may be done about it."""
     name = getattr(err, "sqlite_errorname", "") or type(err).__name__
     if name in _NOT_SYNCED:
-        return SyncError(f"The disk did not confirm a write to {path} ({err}): what was written may be lost")
+        return SyncError(
+            f"The disk did not confirm a write to {path} ({err}): what was written may be lost"
+        )
     if name in _DAMAGED:
-        return DamagedError(f"{path} is damaged ({err}); restore it from a master candidate or from config.data")
+        return DamagedError(
+            f"{path} is damaged ({err}); restore it from a master candidate or from config.data"
+        )
     if name in _NO_ROOM:
-        return errors.StorageError(f"Cannot write {path}: {err}; the file system is full, or the disk is failing")
+        return errors.StorageError(
+            f"Cannot write {path}: {err}; the file system is full, or the disk is failing"
+        )
     if name == "SQLITE_CANTOPEN":
-        return errors.StorageError(f"Cannot open {path}: {err}; is it there, and its directory writable?")
+        return errors.StorageError(
+            f"Cannot open {path}: {err}; is it there, and its directory writable?"
+        )
     return errors.StorageError(f"Cannot read or write {path}: {err} ({name})")
 
 
@@ -57,7 +69,9 @@ def connect(path: str, *, create: bool) -> sqlite3.Connection:
     try:
         if create and path != ":memory:":
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
     except OSError as err:
         raise errors.StorageError(f"Cannot open {path}: {err.strerror}") from err
     except sqlite3.Error as err:
@@ -74,7 +88,11 @@ def connect_for_reading(path: str) -> sqlite3.Connection:
     """Open C{path} for reading beside its owner: for snapshots, audits and tools."""
     try:
         connection = sqlite3.connect(
-            f"file:{_quoted(path)}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            f"file:{_quoted(path)}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
         connection.execute("PRAGMA query_only=ON").close()
     except sqlite3.Error as err:

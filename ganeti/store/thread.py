@@ -17,7 +17,9 @@ T = TypeVar("T")
 class Runner(Protocol):
     """Runs blocking functions one after another, in the order asked."""
 
-    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]: ...
+    def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Deferred[T]: ...
 
     def close(self) -> None: ...
 
