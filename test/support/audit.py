@@ -1,0 +1,198 @@
+"""
+The invariants of a cluster at rest, checked on what was observed of it.
+
+L{audit} is pure: whoever looks (real daemons, or many nodes in one process)
+fills an L{Observed} and gets back what is wrong, one sentence each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ganeti.model.disk import Disk
+from ganeti.model.instance import AdminState
+from ganeti.model.job import Job, JobStatus, job_status
+from ganeti.model.state import State
+from ganeti.store.checks import cross_check
+
+FINAL = frozenset({JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeView:
+    """
+    One node, as found.
+
+    @ivar running: names of guests that run.
+    @ivar disks: paths of the disk files of ours.
+    @ivar requests: ids of the requests it remembers.
+    @ivar position: (index, digest) of its copy of the log; None without one.
+    @ivar term: of its role record.
+    @ivar processes: command lines of leftover scripts.
+    """
+
+    running: Collection[str] = ()
+    disks: Collection[str] = ()
+    requests: Collection[str] = ()
+    position: tuple[int, str] | None = None
+    term: int = 1
+    processes: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledged:
+    """
+    What clients were told.
+
+    @ivar jobs: ids that submissions answered.
+    @ivar final: the states that clients saw as final.
+    """
+
+    jobs: Collection[int] = ()
+    final: Mapping[int, JobStatus] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """
+    A cluster at rest.
+
+    @ivar nodes: by uuid; nodes that are down are not in it.
+    @ivar locks: what the lock table shows as held or waited for.
+    @ivar reservations: keys that the reservation table holds.
+    @ivar archived: ids of archived jobs.
+    @ivar may_owe: debts are expected (a node stays dead).
+    """
+
+    state: State
+    nodes: Mapping[str, NodeView]
+    locks: Sequence[str] = ()
+    reservations: Sequence[str] = ()
+    archived: Collection[int] = ()
+    master_position: tuple[int, str] | None = None
+    acknowledged: Acknowledged = Acknowledged()
+    may_owe: bool = False
+
+
+def audit(observed: Observed) -> list[str]:
+    """All that is wrong; empty when the cluster is sound."""
+    return [
+        *_configuration(observed),
+        *_jobs(observed),
+        *_acknowledged(observed),
+        *_left_over(observed),
+        *_guests(observed),
+        *_disks(observed),
+        *_copies(observed),
+    ]
+
+
+def _configuration(observed: Observed) -> list[str]:
+    return [f"configuration: {problem}" for problem in cross_check(observed.state.config)]
+
+
+def _jobs(observed: Observed) -> list[str]:
+    wrong = []
+    for job in observed.state.jobs.values():
+        status = job_status(job)
+        if status not in FINAL:
+            wrong.append(f"job {job.id} is {status}, not final")
+        wrong += [f"job {job.id} keeps {what}" for what in _kept(job)]
+        if job.id > observed.state.queue.last_job_id:
+            wrong.append(f"job {job.id} is above the last id {observed.state.queue.last_job_id}")
+    return wrong
+
+
+def _kept(job: Job) -> list[str]:
+    kept = []
+    if job.recovery:
+        kept.append(f"recovery records {job.recovery}")
+    if job.locks:
+        kept.append(f"locks {job.locks}")
+    if job.reservations:
+        kept.append(f"reservations {job.reservations}")
+    return kept
+
+
+def _acknowledged(observed: Observed) -> list[str]:
+    jobs, told = observed.state.jobs, observed.acknowledged
+    wrong = [
+        f"job {job_id} was acknowledged and is lost"
+        for job_id in told.jobs
+        if job_id not in jobs and job_id not in observed.archived
+    ]
+    for job_id, status in told.final.items():
+        if job_id in jobs and job_status(jobs[job_id]) != status:
+            wrong.append(f"job {job_id} was told {status}, is {job_status(jobs[job_id])}")
+    return wrong
+
+
+def _left_over(observed: Observed) -> list[str]:
+    wrong = [f"lock left: {lock}" for lock in observed.locks]
+    if not observed.may_owe:
+        wrong += [f"debt left: {debt}" for debt in observed.state.debts.values()]
+        wrong += [f"reservation left: {key}" for key in observed.reservations]
+    for uuid, view in observed.nodes.items():
+        name = _node_name(observed.state, uuid)
+        wrong += [f"{name}: request left: {request}" for request in view.requests]
+        wrong += [f"{name}: process left: {process}" for process in view.processes]
+    return wrong
+
+
+def _guests(observed: Observed) -> list[str]:
+    wrong = []
+    config = observed.state.config
+    should: dict[str, set[str]] = {uuid: set() for uuid in observed.nodes}
+    for instance in config.instances.values():
+        if instance.admin_state == AdminState.UP and instance.primary_node in should:
+            should[instance.primary_node].add(instance.name)
+    for uuid, view in observed.nodes.items():
+        running, name = set(view.running), _node_name(observed.state, uuid)
+        wrong += [f"{name}: {guest} should run and does not" for guest in should[uuid] - running]
+        wrong += [f"{name}: {guest} runs and should not" for guest in running - should[uuid]]
+    return wrong
+
+
+def _disks(observed: Observed) -> list[str]:
+    config = observed.state.config
+    should: dict[str, set[str]] = {uuid: set() for uuid in observed.nodes}
+    for instance in config.instances.values():
+        for disk in config.instance_disks(instance):
+            if instance.primary_node in should:
+                should[instance.primary_node].add(_path(disk))
+    wrong = []
+    for uuid, view in observed.nodes.items():
+        found, name = set(view.disks), _node_name(observed.state, uuid)
+        wrong += [f"{name}: orphan disk {path}" for path in found - should[uuid]]
+        wrong += [f"{name}: missing disk {path}" for path in should[uuid] - found]
+    return wrong
+
+
+def _path(disk: Disk) -> str:
+    return str(disk.logical_id[1])
+
+
+def _copies(observed: Observed) -> list[str]:
+    wrong = []
+    config = observed.state.config
+    for uuid, view in observed.nodes.items():
+        node = config.nodes.get(uuid)
+        if node is None or uuid == config.cluster.master_node:
+            continue
+        if node.master_candidate and view.position != observed.master_position:
+            wrong.append(
+                f"{node.name}: its copy ends at {view.position}, the master's"
+                f" at {observed.master_position}"
+            )
+        if not node.master_candidate and view.position is not None:
+            wrong.append(f"{node.name} is no candidate and has a copy of the log")
+    if len({view.term for view in observed.nodes.values()}) > 1:
+        terms = {_node_name(observed.state, uuid): view.term for uuid, view in observed.nodes.items()}
+        wrong.append(f"terms differ: {terms}")
+    return wrong
+
+
+def _node_name(state: State, uuid: str) -> str:
+    node = state.config.nodes.get(uuid)
+    return node.name if node is not None else uuid
