@@ -55,3 +55,12 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def with_defaults(own: Mapping[str, Any] | None, actual: Mapping[str, Any] | None) -> Section:
+    """Parameters with their values; those that are inherited are marked as defaults."""
+    own = own or {}
+    return [
+        (name, own[name] if name in own else f"default ({_scalar(value)})")
+        for name, value in sorted((actual or {}).items())
+    ]

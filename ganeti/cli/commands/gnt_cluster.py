@@ -1,0 +1,62 @@
+"""gnt-cluster: the cluster as a whole."""
+
+from __future__ import annotations
+
+from ganeti.cli.options import cluster, common
+from ganeti.cli.program import Arg, Command, Program, host
+
+PROGRAM = Program(
+    "gnt-cluster",
+    (
+        Command(
+            "init",
+            "cluster_init:init",
+            "[opts...] <cluster-name>",
+            "Make a new cluster, with this machine as its master",
+            "gnt-cluster init --enabled-hypervisors=kvm --master-netdev=br0 cluster.example.com",
+            host(),
+            cluster.INIT_OPTIONS,
+        ),
+        Command(
+            "destroy",
+            "cluster_destroy:destroy",
+            "--yes-do-it",
+            "End the cluster, which must have no instances and no other node",
+            "gnt-cluster destroy --yes-do-it",
+            (),
+            (common.YES_DO_IT,),
+        ),
+        Command(
+            "info",
+            "cluster_info:info",
+            "[--roman]",
+            "Show the cluster's settings and defaults",
+            "gnt-cluster info",
+            (),
+            (common.ROMAN,),
+        ),
+        Command(
+            "version",
+            "cluster:show_version",
+            "",
+            "Show the versions of the software and of its interfaces",
+            "gnt-cluster version",
+        ),
+        Command(
+            "getmaster",
+            "cluster:getmaster",
+            "",
+            "Show which node is the master; works on every node",
+            "gnt-cluster getmaster",
+        ),
+        Command(
+            "queue",
+            "cluster:queue",
+            "drain|undrain|info",
+            "Close the job queue for new jobs, open it again, or tell which it is",
+            "gnt-cluster queue drain",
+            (Arg("choice", 1, 1, ("drain", "undrain", "info")),),
+        ),
+    ),
+    aliases={"show": "info"},
+)

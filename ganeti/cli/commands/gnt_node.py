@@ -1,0 +1,58 @@
+"""gnt-node: the machines of the cluster."""
+
+from __future__ import annotations
+
+from ganeti.cli.options import common, node
+from ganeti.cli.program import Command, Program, host, many, one
+
+PROGRAM = Program(
+    "gnt-node",
+    (
+        Command(
+            "add",
+            "node_add:add",
+            "[--readd] [-s <ip>] [--no-ssh-key-check] [-v] <node-name>",
+            "Set a machine up and add it to the cluster",
+            "gnt-node add node2.example.com",
+            host(),
+            node.ADD_OPTIONS,
+        ),
+        Command(
+            "remove",
+            "node:remove",
+            "<node-name>",
+            "Remove a node that has no instances from the cluster",
+            "gnt-node remove node2.example.com",
+            one("node"),
+            (common.DRY_RUN, common.PRIORITY),
+        ),
+        Command(
+            "list",
+            "node:list_nodes",
+            "[<node-name>...]",
+            "List nodes, with their room for memory and disks",
+            "gnt-node list -o name,role,mfree node1 node2",
+            many("node"),
+            common.LIST_OPTIONS,
+        ),
+        Command(
+            "list-fields",
+            "node:list_fields",
+            "[<field-name>...]",
+            "Say which fields 'list' can show",
+            "gnt-node list-fields mfree dfree",
+            many("unknown"),
+            common.FIELDS_OPTIONS,
+        ),
+        Command(
+            "info",
+            "node:info",
+            "[<node-name>...]",
+            "Show what is on record about nodes",
+            "gnt-node info node1.example.com",
+            many("node"),
+        ),
+    ),
+    aliases={"show": "info"},
+    env_defaults=("list",),
+)

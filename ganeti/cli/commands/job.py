@@ -1,0 +1,89 @@
+"""gnt-job list, list-fields, watch, cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ganeti.cli import failures, jobs, listing
+from ganeti.cli.names import build_filter, job_ids
+from ganeti.cli.selection import confirm_all
+from ganeti.errors import ErrorCode, GanetiError, OpPrereqError
+
+if TYPE_CHECKING:
+    from optparse import Values
+
+    from ganeti.cli.session import Session
+
+_DEFAULT_FIELDS = ("id", "status", "summary")
+
+
+def list_jobs(session: Session, options: Values, words: list[str]) -> int:
+    """A table of jobs."""
+    default = (*_DEFAULT_FIELDS, "archived") if options.archived else _DEFAULT_FIELDS
+    fields = listing.chosen_fields(options.output, default)
+    if options.archived and "archived" not in fields:
+        fields.append("archived")
+    return listing.print_query(session, options, "job", fields, _filter(options, words))
+
+
+def _filter(options: Values, words: list[str]) -> Any:
+    """What the job numbers, the filter and the status options select together."""
+    if options.force_filter:
+        chosen = build_filter(words, force_filter=True)
+    else:
+        ids = job_ids(words)
+        chosen = ["|", *(["=", "id", job_id] for job_id in ids)] if ids else None
+    if options.status_filter is None:
+        return chosen
+    status = ["|", *(["=", "status", state] for state in options.status_filter)]
+    return status if chosen is None else ["&", status, chosen]
+
+
+def list_fields(session: Session, options: Values, names: list[str]) -> int:
+    """The fields that a table of jobs may have."""
+    return listing.print_fields(session, options, "job", names)
+
+
+def watch(session: Session, _options: Values, words: list[str]) -> int:
+    """Follow a job."""
+    (job_id,) = job_ids(words)
+    title = f"Output from job {job_id} follows"
+    session.out(title, "-" * len(title))
+    try:
+        jobs.poll(session, job_id)
+    except GanetiError as err:
+        session.err(f"Job {job_id} failed: {failures.describe(err)[1]}")
+        return failures.FAILURE
+    return 0
+
+
+def cancel(session: Session, options: Values, words: list[str]) -> int:
+    """Take jobs back."""
+    if bool(words) == (options.status_filter is not None):
+        text = "Either a status filter or job ID(s) must be specified and never both"
+        raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
+    if options.kill and not options.yes_do_it:
+        text = "The --kill option must be confirmed with --yes-do-it"
+        raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
+    ids = job_ids(words) if words else _jobs_in_state(session, options)
+    return max((_cancel(session, job_id, kill=options.kill) for job_id in ids), default=0)
+
+
+def _jobs_in_state(session: Session, options: Values) -> list[int]:
+    """The jobs that the status options mean, once the user agrees."""
+    wanted = ["|", *(["=", "status", state] for state in options.status_filter)]
+    answer = session.query("job", ["id", "summary"], wanted)
+    found = [(row[0][1], row[1][1]) for row in answer["data"]]
+    if not found:
+        text = "No jobs with the requested status have been found"
+        raise OpPrereqError(text, ErrorCode.WRONG_STATE)
+    names = [f"{job_id} ({', '.join(summary)})" for job_id, summary in found]
+    if not options.force and not confirm_all(session, session.command, "jobs", names):
+        raise failures.CommandFailed()
+    return [int(job_id) for job_id, _summary in found]
+
+
+def _cancel(session: Session, job_id: int, *, kill: bool) -> int:
+    done, text = session.call("CancelJob", [job_id, kill])
+    session.out(text)
+    return 0 if done else failures.FAILURE

@@ -1,0 +1,147 @@
+"""
+The start of every command: find the sub-command, read its options, run it, answer with a status.
+
+Each sub-command's code is imported only when it runs. Nothing that goes wrong shows a traceback,
+but with C{--debug}.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, TextIO
+
+from ganeti import version
+from ganeti.cli import failures, parser
+from ganeti.cli.program import Command, Program
+from ganeti.cli.session import Session, World
+from ganeti.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from optparse import Values
+
+
+def main(
+    program: str,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    terminal: Terminal | None = None,
+) -> int:
+    """
+    Run a command line.
+
+    @param program: its name, C{gnt-node} for example.
+    @param argv: the words after the name.
+    @return: the exit status.
+    """
+    world = World(
+        environ,
+        stdout or _tolerant(sys.stdout),
+        stderr or _tolerant(sys.stderr),
+        terminal or Terminal(),
+    )
+    try:
+        status = _run(load_program(program), argv, world)
+        world.stdout.flush()
+    except BrokenPipeError:
+        _forget_output(world)
+        return failures.FAILURE
+    except KeyboardInterrupt:
+        world.stderr.write(failures.INTERRUPTED)
+        return failures.FAILURE
+    return status
+
+
+def load_program(name: str) -> Program:
+    """The table of a program's sub-commands."""
+    program: Program = import_module(f"ganeti.cli.commands.{name.replace('-', '_')}").PROGRAM
+    return program
+
+
+def _tolerant(stream: TextIO) -> TextIO:
+    """A standard stream that writes what its encoding lacks as escapes, instead of failing."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _forget_output(world: World) -> None:
+    """Nobody reads: what is still buffered must not raise again when Python ends."""
+    if world.stdout is sys.stdout:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _run(program: Program, argv: Sequence[str], world: World) -> int:
+    columns = _columns(world.environ)
+    word = argv[0] if argv else ""
+    if word == "--version":
+        release = version.RELEASE
+        world.stdout.write(f"{program.name} (ganeti {release}) {release}\n")
+        return 0
+    command = program.find(word)
+    if command is None:
+        world.stdout.write(parser.overview(program, columns))
+        return 0 if word == "--help" else failures.FAILURE
+    try:
+        _check_encoding(argv)
+        words = [*parser.default_words(program, command, world.environ), *argv[1:]]
+        options, arguments = parser.parse(program.name, command, words, columns)
+    except parser.UsageExit as end:
+        world.stdout.write(end.out)
+        world.stderr.write(end.err)
+        return end.status
+    return _run_command(program, command, options, arguments, world)
+
+
+def _run_command(
+    program: Program, command: Command, options: Values, arguments: list[str], world: World
+) -> int:
+    session: Session | None = None
+    try:
+        session = Session(program.name, command.name, world, debug=options.debug)
+        session.trace("Command line: " + " ".join(sys.argv))
+        module, _, name = command.function.partition(":")
+        function = getattr(import_module(f"ganeti.cli.commands.{module}"), name)
+        status: int = function(session, options, arguments)
+        return status
+    except BrokenPipeError:
+        raise
+    except Exception as err:
+        return _fail(err, world, debug=options.debug)
+    finally:
+        if session is not None:
+            session.close()
+
+
+def _fail(error: Exception, world: World, *, debug: int) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=world.stderr)
+    status, text = failures.describe(error)
+    world.stdout.flush()
+    if text:
+        world.stderr.write(text.rstrip("\n") + "\n")
+    return status
+
+
+def _check_encoding(argv: Sequence[str]) -> None:
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError as err:
+            shown = word.encode(errors="surrogateescape").decode(errors="replace")
+            raise parser.UsageExit(1, err=f"Error: '{shown}' is not valid UTF-8 text\n") from err
+
+
+def _columns(environ: Mapping[str, str]) -> int:
+    """The width of help texts."""
+    text = environ.get("COLUMNS", "")
+    return max(int(text) if text.isdecimal() else 80, 40) - 2
