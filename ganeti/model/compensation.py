@@ -6,7 +6,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ganeti.model.delta import Delete, Delta, Kind, put
+from ganeti.model.delta import Change, Delete, Delta, Kind, put
 from ganeti.model.instance import Instance
 from ganeti.model.recovery import (
     Compensation,
@@ -17,6 +17,7 @@ from ganeti.model.recovery import (
     RemoveInstance,
     RemoveNode,
 )
+from ganeti.model.roles import promotions
 from ganeti.model.state import State
 
 __all__ = [
@@ -36,8 +37,8 @@ def compensate(state: State, compensation: Compensation) -> Delta:
     match compensation:
         case RemoveInstance(uuid=uuid):
             return _remove_instance(state, uuid)
-        case RemoveNode(uuid=uuid):
-            return _remove_node(state, uuid)
+        case RemoveNode():
+            return _remove_node(state, compensation)
         case RemoveDisks(uuids=uuids):
             return _remove_disks(state, uuids)
         case MarkInstance():
@@ -60,10 +61,23 @@ def _remove_instance(state: State, uuid: str) -> Delta:
     return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks)
 
 
-def _remove_node(state: State, uuid: str) -> Delta:
-    if uuid not in state.config.nodes:
+def _remove_node(state: State, wanted: RemoveNode) -> Delta:
+    config, uuid = state.config, wanted.uuid
+    if uuid not in config.nodes:
         return ()
-    return (*_forget_certificate(state, uuid), Delete(kind=Kind.NODE, uuid=uuid))
+    promoted = promotions(config, without=uuid, among=wanted.successors)
+    certs = dict(config.cluster.candidate_certs)
+    certs.pop(uuid, None)
+    certs |= {node.uuid: wanted.successors[node.uuid] for node in promoted}
+    changes: list[Change] = [
+        Delete(kind=Kind.DEBT, uuid=debt.uuid)
+        for debt in state.debts.values()
+        if debt.node_uuid == uuid
+    ]
+    changes += [put(replace(node, master_candidate=True)) for node in promoted]
+    if certs != config.cluster.candidate_certs:
+        changes.append(put(replace(config.cluster, candidate_certs=certs)))
+    return (*changes, Delete(kind=Kind.NODE, uuid=uuid))
 
 
 def _forget_certificate(state: State, node_uuid: str) -> Delta:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ganeti.model.instance import AdminState, AdminStateSource
 from ganeti.model.reservation import Reservation
@@ -29,9 +29,15 @@ class RemoveInstance(
 
 
 class RemoveNode(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_node"):
-    """The node leaves the configuration."""
+    """
+    The node leaves the configuration, and its debts with it.
+
+    The pool of master candidates is filled again with nodes of C{successors}, which
+    holds the certificate digest by uuid of each node that could be asked for it.
+    """
 
     uuid: str
+    successors: dict[str, str] = {}
 
 
 class MarkInstance(
@@ -73,22 +79,24 @@ Compensation = (
 )
 
 
-class OnNode(Struct, frozen=True, kw_only=True, tag_field="action", tag="node"):
+class OnNode(Struct, frozen=True, kw_only=True, tag_field="kind", tag="on_node"):
     """
     Part of a L{Finish}: a node call.
 
     With C{may_fail} a refusal of the node is a warning and the sequence goes on, and a
-    node that is offline or unreachable gets a debt. Without, both end it in error.
+    node that is offline or unreachable gets a debt (if C{owed}; else a warning, too).
+    Without, both end it in error.
     """
 
     node_uuid: str
     call: msgspec.Raw
     may_fail: bool = False
+    owed: bool = True
     what: str = ""
     """Put before the error's text, like C{Could not shutdown instance 'web1'}."""
 
 
-class InConfig(Struct, frozen=True, kw_only=True, tag_field="action", tag="config"):
+class InConfig(Struct, frozen=True, kw_only=True, tag_field="kind", tag="in_config"):
     """Part of a L{Finish}: a change of the configuration."""
 
     compensation: Compensation
@@ -97,11 +105,11 @@ class InConfig(Struct, frozen=True, kw_only=True, tag_field="action", tag="confi
 Action = OnNode | InConfig
 
 
-class UndoCall(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="undo_call"):
+class UndoCall(Struct, frozen=True, kw_only=True, tag_field="kind", tag="undo_call"):
     """
     A node call is under way or was done: end that request, then run C{call}.
 
-    C{call} None: ending the request is all there is to undo.
+    Without C{call} ending the request is all there is to undo.
     """
 
     op: int
@@ -110,10 +118,10 @@ class UndoCall(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="und
     node_uuid: str
     undoes: str
     """Id of the request, C{job/op/step}."""
-    call: msgspec.Raw | None = None
+    call: msgspec.Raw | UnsetType = UNSET
 
 
-class UndoConfig(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="undo_config"):
+class UndoConfig(Struct, frozen=True, kw_only=True, tag_field="kind", tag="undo_config"):
     """The configuration was changed: change it back."""
 
     op: int
@@ -121,7 +129,7 @@ class UndoConfig(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="u
     compensation: Compensation
 
 
-class Finish(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="finish"):
+class Finish(Struct, frozen=True, kw_only=True, tag_field="kind", tag="finish"):
     """The point of no return is passed: do the actions from the C{done}-th on, in order."""
 
     op: int
@@ -132,7 +140,7 @@ class Finish(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="finis
     """Of the opcode, once all actions are done."""
 
 
-class Settle(Struct, frozen=True, kw_only=True, tag_field="recovery", tag="settle"):
+class Settle(Struct, frozen=True, kw_only=True, tag_field="kind", tag="settle"):
     """Ask the opcode's unit, which looks at the nodes first and then decides."""
 
     op: int

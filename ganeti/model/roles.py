@@ -4,6 +4,7 @@ Roles of nodes and the pool of master candidates (Ganeti admin guide, Node roles
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,18 +85,24 @@ def joins_pool(config: Configuration, node: Node) -> bool:
     return pool.now < min(pool.should + 1, config.cluster.candidate_pool_size)
 
 
-def promotions(config: Configuration, without: str = "") -> list[Node]:
+def promotions(
+    config: Configuration, without: str = "", among: Collection[str] | None = None
+) -> list[Node]:
     """
     The nodes to make candidates so that the pool is full again, in natural order.
 
     @param without: uuid of a node that is about to leave the pool or the cluster.
+    @param among: uuids of nodes to choose from; None: all.
     """
     pool = candidate_pool(config, without)
     missing = max(pool.should - pool.now, 0)
     eligible = [
         node
         for node in config.nodes.values()
-        if may_be_candidate(node) and not node.master_candidate and node.uuid != without
+        if may_be_candidate(node)
+        and not node.master_candidate
+        and node.uuid != without
+        and (among is None or node.uuid in among)
     ]
     return sorted(eligible, key=lambda node: nice_sort_key(node.name))[:missing]
 
