@@ -75,6 +75,8 @@ class VersionInfo(Struct, frozen=True, kw_only=True):
     name: str
     uuid: str
     term: int
+    certificate_digest: str = ""
+    """Of the node's own certificate; the master lists it when the node becomes a candidate."""
 
 
 class LogPosition(Struct, frozen=True, kw_only=True):
@@ -95,11 +97,11 @@ class RequestInfo(Struct, frozen=True, kw_only=True):
 
 
 class FoundDisk(Struct, frozen=True, kw_only=True):
-    """A disk of ours that is on a node, whether the configuration knows it or not."""
+    """Something that Ganeti keeps in one kind of storage, whether a disk claims it or not."""
 
     dev_type: DiskTemplate
-    path: str
-    size_mib: int
+    place: str
+    """As in a disk's C{logical_id}; a directory ends with a slash."""
 
 
 class TaskProgress(Struct, frozen=True, kw_only=True):
@@ -111,6 +113,8 @@ class TaskProgress(Struct, frozen=True, kw_only=True):
     done: bool = False
     answer: Raw | None = None
     """Once done: the L{ganeti.rpc.envelope.Answer}."""
+    dropped: int = 0
+    """Lines before C{lines} that nobody fetched in time."""
 
 
 # -- Asking
@@ -322,7 +326,11 @@ class LeaveCluster(Call[None], frozen=True, kw_only=True, tag="leave_cluster"):
 
 
 class ForgetJob(Call[None], frozen=True, kw_only=True, tag="forget_job"):
-    """The job is final: drop its requests, answers and tombstones."""
+    """
+    These jobs are final and owe this node nothing: drop their requests, answers and tombstones.
+
+    Requests of theirs that come late are refused.
+    """
 
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
@@ -382,6 +390,8 @@ class RemoveDisk(Call[None], frozen=True, kw_only=True, tag="remove_disk"):
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
     disk: Disk
+    own_only: bool = False
+    """Only what is certainly this disk: for taking back a creation that may have been refused."""
 
     def object_key(self) -> str:
         return f"disk/{self.disk.uuid}"

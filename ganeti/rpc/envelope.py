@@ -43,6 +43,8 @@ class Refusal(StrEnum):
     """There is no such call, or no such request."""
     BUSY = "busy"
     STOPPING = "stopping"
+    INTERRUPTED = "interrupted"
+    """It was being run when the daemon stopped; what it did is unknown."""
 
 
 class AnswerOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="ok"):
@@ -63,7 +65,7 @@ class AnswerError(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer",
 
 
 class AnswerRefused(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="refused"):
-    """The call was not run, now or before."""
+    """The call was not run, or not to its end."""
 
     code: Refusal
     reason: str
