@@ -16,7 +16,8 @@ place that is reached, so that a test learns which places there are.
 
 A specification C{@/path} names a file that holds the list, and is looked at
 before each place: a running daemon is armed by writing (renaming) that file,
-and disarmed by removing it.
+and disarmed by removing it. In it, and in the name of the trace file, C{%p} is the
+name of the program, since daemons started by a command have its environment.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -104,11 +106,15 @@ def configure(spec: str = "", trace_path: str = "") -> None:
 
     @raise ValueError: the specification is malformed.
     """
-    source = spec.removeprefix("@") if spec.startswith("@") else ""
+    source = _for_program(spec.removeprefix("@")) if spec.startswith("@") else ""
     points = [] if source else parse_spec(spec)
     _disarm()
     if points or source or trace_path:
-        _arm(_Armed(points, _open_trace(trace_path), None, source))
+        _arm(_Armed(points, _open_trace(_for_program(trace_path)), None, source))
+
+
+def _for_program(path: str) -> str:
+    return path.replace("%p", os.path.basename(sys.argv[0]))
 
 
 def on_reach(callback: Callable[[str, str], None] | None) -> None:

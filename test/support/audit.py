@@ -188,7 +188,9 @@ def _copies(observed: Observed) -> list[str]:
         if not node.master_candidate and view.position is not None:
             wrong.append(f"{node.name} is no candidate and has a copy of the log")
     if len({view.term for view in observed.nodes.values()}) > 1:
-        terms = {_node_name(observed.state, uuid): view.term for uuid, view in observed.nodes.items()}
+        terms = {
+            _node_name(observed.state, uuid): view.term for uuid, view in observed.nodes.items()
+        }
         wrong.append(f"terms differ: {terms}")
     return wrong
 

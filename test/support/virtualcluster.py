@@ -1,0 +1,230 @@
+"""
+A virtual cluster of real daemons, to be commanded, killed and looked at.
+
+Everything is below one folder; daemons are found by their locked pid files and
+ended by their pids.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ganeti.paths import MASTERD, NODED, Paths
+from ganeti.utils.pidfile import holder
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / "bin"
+START_LIMIT_S = 60.0
+END_LIMIT_S = 30.0
+
+
+class ClusterError(AssertionError):
+    """The cluster did not do what the test needs of it."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    def good(self) -> Ran:
+        """Itself. @raise ClusterError: it failed."""
+        if self.status != 0:
+            raise ClusterError(
+                f"{' '.join(self.argv)}: status {self.status}\n{self.stdout}\n{self.stderr}"
+            )
+        return self
+
+
+@dataclass
+class VirtualCluster:
+    """
+    Nodes C{node1.example.com} and so on below C{folder}; node1 is the master.
+
+    With C{failpoints} every daemon that starts can be armed by L{arm} and traces
+    the places it reaches.
+    """
+
+    folder: Path
+    nodes: int = 3
+    failpoints: bool = False
+    environ: dict[str, str] = field(default_factory=dict)
+
+    # -- its parts
+
+    def name(self, node: int) -> str:
+        return f"node{node}.example.com"
+
+    def paths(self, node: int) -> Paths:
+        return Paths(root=str(self.folder / self.name(node)), hostname=self.name(node))
+
+    def pid(self, node: int, daemon: str) -> int | None:
+        """Of a running daemon."""
+        return holder(self.paths(node).pid_file(daemon))
+
+    # -- commands
+
+    def setup(self) -> None:
+        """Make the folder with all that vcluster-setup puts there."""
+        argv = [str(BIN / "vcluster-setup"), "-c", str(self.nodes), str(self.folder)]
+        subprocess.run(argv, check=True, timeout=60, stdout=subprocess.DEVNULL)
+        if self.failpoints:
+            (self.folder / "failpoints").mkdir(exist_ok=True)
+
+    def run(self, *argv: str, node: int = 1, timeout_s: float = 120.0, stdin: str = "") -> Ran:
+        """Run one of our commands on a node, to its end."""
+        begin = time.monotonic()
+        with self.spawn(*argv, node=node) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                stdout, stderr = process.communicate()
+                raise ClusterError(
+                    f"{' '.join(argv)} did not end in {timeout_s} s\n{stdout}\n{stderr}"
+                ) from None
+        return Ran(argv, process.returncode, stdout, stderr, time.monotonic() - begin)
+
+    def spawn(self, *argv: str, node: int = 1) -> subprocess.Popen[str]:
+        """Start one of our commands on a node."""
+        return subprocess.Popen(
+            [str(BIN / argv[0]), *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environ(node),
+            start_new_session=True,
+        )
+
+    def _environ(self, node: int) -> dict[str, str]:
+        paths = self.paths(node)
+        environ = dict(os.environ, GANETI_ROOTDIR=paths.root, GANETI_HOSTNAME=paths.hostname)
+        if self.failpoints:
+            environ["GANETI_FAILPOINTS"] = f"@{self._armed(node, '%p')}"
+            environ["GANETI_FAILPOINT_TRACE"] = str(self._trace(node, "%p"))
+        return environ | self.environ
+
+    # -- daemons
+
+    def start(self, node: int, daemon: str, extra: Mapping[str, str] | None = None) -> None:
+        """Start a daemon and wait until it says that it serves."""
+        read_fd, write_fd = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [str(BIN / daemon), "--ready-fd", str(write_fd)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(write_fd,),
+                env=self._environ(node) | dict(extra or {}),
+                start_new_session=True,
+            )
+        finally:
+            os.close(write_fd)
+        said = _read_line(read_fd, START_LIMIT_S)
+        process.stderr.close()  # type: ignore[union-attr]
+        process.wait(START_LIMIT_S)
+        if said != "READY=1":
+            raise ClusterError(f"{daemon} on {self.name(node)} did not start: {said!r}")
+
+    def start_if_down(self, node: int, daemon: str) -> None:
+        if self.pid(node, daemon) is None:
+            self.start(node, daemon)
+
+    def kill(self, node: int, daemon: str, sig: signal.Signals = signal.SIGKILL) -> None:
+        """End a daemon by its pid, and wait until it is gone."""
+        pid = self.pid(node, daemon)
+        if pid is not None:
+            os.kill(pid, sig)
+            self.wait_gone(node, daemon)
+
+    def stop(self, node: int, daemon: str) -> None:
+        """End a daemon as an admin does."""
+        self.kill(node, daemon, signal.SIGTERM)
+
+    def wait_gone(self, node: int, daemon: str, limit_s: float = END_LIMIT_S) -> bool:
+        """Wait until no process holds the daemon's pid file; False after C{limit_s}."""
+        return wait_for(lambda: self.pid(node, daemon) is None, limit_s)
+
+    def end(self) -> None:
+        """Kill every daemon of the cluster that runs."""
+        for node in range(1, self.nodes + 1):
+            for daemon in (MASTERD, NODED):
+                self.kill(node, daemon)
+
+    def remove(self) -> None:
+        """End everything and delete the folder."""
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- failpoints
+
+    def _armed(self, node: int, daemon: str) -> Path:
+        return self.folder / "failpoints" / f"node{node}-{daemon}.armed"
+
+    def _trace(self, node: int, daemon: str) -> Path:
+        return self.folder / "failpoints" / f"node{node}-{daemon}.trace"
+
+    def arm(self, node: int, daemon: str, spec: str) -> None:
+        """Arm a daemon, running or not yet started."""
+        path = self._armed(node, daemon)
+        draft = path.with_suffix(".new")
+        draft.write_text(spec)
+        draft.rename(path)
+
+    def disarm(self, node: int, daemon: str) -> None:
+        self._armed(node, daemon).unlink(missing_ok=True)
+
+    def forget_trace(self, node: int, daemon: str) -> None:
+        """Trace from here on; the daemon keeps its file open, so it is cut, not removed."""
+        path = self._trace(node, daemon)
+        if path.exists():
+            os.truncate(path, 0)
+
+    def trace(self, node: int, daemon: str) -> list[tuple[str, str]]:
+        """(name, detail) of the places reached since L{forget_trace}."""
+        path = self._trace(node, daemon)
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
+
+
+def wait_for(condition: object, limit_s: float, every_s: float = 0.01) -> bool:
+    """Poll C{condition()} until it is true; False when it did not become so in time."""
+    end = time.monotonic() + limit_s
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+def _read_line(fd: int, limit_s: float) -> str:
+    """The first line a pipe gives, or what there is at its end or after C{limit_s}."""
+    data = b""
+    end = time.monotonic() + limit_s
+    try:
+        while not data.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                return f"nothing within {limit_s} s"
+            chunk = os.read(fd, 4096)
+            if not chunk:
+                break
+            data += chunk
+    finally:
+        os.close(fd)
+    return data.decode(errors="replace").strip()
