@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from ganeti.errors import GanetiError
 
@@ -138,24 +139,27 @@ async def uncancelled(awaitable: Awaitable[T]) -> T:
 
     For cleaning up, which must be short or limit itself.
     """
-    running = as_deferred(awaitable)
+    outcome: list[T | Failure] = []
     ended = Event()
-    running.addBoth(_keep_and_set, ended)
+    as_deferred(awaitable).addBoth(_keep, outcome, ended)
     cancelled: CancelledError | None = None
     while not ended.is_set():
         try:
             await ended.wait()
         except CancelledError as error:
             cancelled = error
-    result = await running
+    result = outcome[0]
+    if isinstance(result, Failure):
+        assert result.value is not None
+        raise result.value
     if cancelled:
         raise cancelled
     return result
 
 
-def _keep_and_set(result: T, event: Event) -> T:
+def _keep(result: T | Failure, outcome: list[T | Failure], event: Event) -> None:
+    outcome.append(result)
     event.set()
-    return result
 
 
 async def sleep(clock: IReactorTime, seconds: float) -> None:

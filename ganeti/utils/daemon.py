@@ -77,9 +77,8 @@ class _Logging:
 
 def log_observer() -> ILogObserver:
     """Made by twistd (C{--logger}) before it leaves the terminal."""
-    if _Logging.path:
-        return logs.file_observer(_Logging.path, _Logging.debug)
-    return logs.stream_observer(sys.stderr, _Logging.debug)
+    stream = logs.open_log(_Logging.path) if _Logging.path else sys.stderr
+    return logs.stream_observer(stream, _Logging.debug)
 
 
 def run(daemon: str, argv: Sequence[str], environ: Mapping[str, str]) -> None:

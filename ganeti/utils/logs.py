@@ -45,8 +45,8 @@ def format_line(event: LogEvent) -> str | None:
     return f"{head} [{event.get('log_namespace', '-')}] {body}\n"
 
 
-def file_observer(path: str, debug: bool = False) -> ILogObserver:
-    """Log to a file, which is kept from growing without limit; debug lines if asked for."""
+def open_log(path: str) -> IO[str]:
+    """A log file that is kept from growing without limit; old parts get numbers."""
     folder, name = os.path.split(path)
     stream = LogFile(
         name,
@@ -55,15 +55,15 @@ def file_observer(path: str, debug: bool = False) -> ILogObserver:
         maxRotatedFiles=_ROTATED_FILES,
         defaultMode=0o600,
     )
-    return leveled(FileLogObserver(cast("IO[str]", stream), format_line), debug)
+    return cast("IO[str]", stream)
+
+
+def stream_observer(stream: IO[str], debug: bool = False) -> ILogObserver:
+    """Log to a file or a terminal."""
+    return leveled(FileLogObserver(stream, format_line), debug)
 
 
 def leveled(observer: ILogObserver, debug: bool) -> ILogObserver:
     """Pass on what is at least C{info}, or everything."""
     level = LogLevel.debug if debug else LogLevel.info
     return FilteringLogObserver(observer, [LogLevelFilterPredicate(defaultLogLevel=level)])
-
-
-def stream_observer(stream: IO[str], debug: bool = False) -> ILogObserver:
-    """Log to a terminal or to whoever started the daemon in the foreground."""
-    return leveled(FileLogObserver(stream, format_line), debug)

@@ -9,6 +9,7 @@ C{/proc/self/fd/N/name}.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -58,8 +59,8 @@ class UnixListener:
     """
     A listening unix socket in a Twisted reactor.
 
-    The path is replaced when it is a socket that a dead process left. The
-    caller knows that no living process listens there (its pid file).
+    A socket that a dead process left is replaced: the caller knows that no
+    living process listens there (its pid file).
     """
 
     def __init__(
@@ -68,43 +69,34 @@ class UnixListener:
         """
         Listen, and hand connections to C{factory}.
 
-        @param reactor: provides IReactorSocket.
+        @param reactor: provides IReactorUNIX.
         @raise OSError: the path cannot be used.
         """
         folder, name = os.path.split(path)
         self._directory = _Directory(folder)
+        self._name = self._directory.short_name(name)
         try:
-            with _bound(self._directory.short_name(name), mode) as bound:
-                # The reactor works on a duplicate; it removes the path at the
-                # end through the directory, which therefore stays open.
-                self._port = reactor.adoptStreamPort(bound.fileno(), socket.AF_UNIX, factory)
+            _remove_stale(self._name, path)
+            # The reactor removes the path at the end by the name that it has
+            # for it: the directory stays open until then.
+            self._port = reactor.listenUNIX(self._name, factory, backlog=128, mode=mode)
         except BaseException:
             self._directory.close()
             raise
 
     async def stop(self) -> None:
         """Accept no more connections, and remove the path."""
+        # Twisted's port fails to close when somebody removed its path.
+        with contextlib.suppress(FileExistsError), open(self._name, "x"):
+            pass
         try:
-            stopping = self._port.stopListening()
-            if stopping is not None:
-                await stopping
-        except FileNotFoundError:
-            pass  # somebody removed it
+            await self._port.stopListening()
         finally:
             self._directory.close()
 
 
-def _bound(short_name: str, mode: int) -> socket.socket:
+def _remove_stale(name: str, path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISSOCK(os.lstat(short_name).st_mode):
-            os.unlink(short_name)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        bound.setblocking(False)
-        bound.bind(short_name)
-        os.chmod(short_name, mode)  # nobody can connect before listen()
-        bound.listen(128)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
+        if not stat.S_ISSOCK(os.lstat(name).st_mode):
+            raise FileExistsError(errno.EEXIST, "There is a file that is not a socket", path)
+        os.unlink(name)
