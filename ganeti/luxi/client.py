@@ -1,17 +1,19 @@
-"""The client of commands: blocking, and quick to import (no Twisted)."""
+"""
+The client of commands: blocking, and quick to import (no Twisted, and no msgspec before a
+record is sent).
+"""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-from ganeti.errors import LuxiError, NoMasterError
-from ganeti.luxi.codec import MAX_ANSWER, FrameReader, decode_answer, encode_request
-from ganeti.luxi.methods import METHODS
+from ganeti.errors import LuxiError, NoMasterError, decode_error
+from ganeti.luxi.framing import END_OF_FRAME, MAX_ANSWER, MAX_REQUEST, FrameReader
 from ganeti.utils.sockets import connect_unix
 
 WAIT_FOR_JOB_CHANGE_S = 89
@@ -20,8 +22,7 @@ WAIT_FOR_JOB_CHANGE_S = 89
 _READ_SIZE = 256 << 10
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """
     Limits, in seconds.
 
@@ -36,6 +37,50 @@ class Timeouts:
 
 
 DEFAULT_TIMEOUTS = Timeouts()
+
+
+def may_be_repeated(method: str) -> bool:
+    """Whether asking again does no harm: methods that only read."""
+    return method.startswith("Query") or method == "WaitForJobChange"
+
+
+def encode_request(method: str, args: Sequence[Any]) -> bytes:
+    """
+    A request as a frame.
+
+    @raise LuxiError: it holds what cannot be sent, or is longer than the master daemon takes.
+    """
+    request = {"method": method, "args": args}
+    try:
+        frame = json.dumps(request, default=_plain, allow_nan=False).encode() + END_OF_FRAME
+    except (TypeError, ValueError) as err:
+        raise LuxiError(f"Request {method} cannot be sent: {err}") from err
+    if len(frame) > MAX_REQUEST:
+        raise LuxiError(f"Request {method} is too long: {len(frame)} bytes; split it")
+    return frame
+
+
+def _plain(record: Any) -> Any:
+    from ganeti.model import codec  # slow to import, and most requests hold no record
+
+    return codec.to_builtins(record)
+
+
+def decode_answer(frame: bytes) -> Any:
+    """
+    The result of a request.
+
+    @raise GanetiError: the error that the answer holds.
+    @raise LuxiError: not an answer.
+    """
+    try:
+        answer = json.loads(frame)
+        success, result = answer["success"], answer.get("result")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        raise LuxiError(f"Not understood what the master daemon answered: {err!r}") from err
+    if success is not True:
+        raise decode_error(result)
+    return result
 
 
 class Client:
@@ -88,8 +133,7 @@ class Client:
         @raise GanetiError: what the master daemon answered.
         """
         frame = encode_request(method, args)
-        kind = METHODS.get(method)
-        repeatable = kind is not None and kind.REPEATABLE
+        repeatable = may_be_repeated(method)
         if self._connection is None:
             self._connection = self._connect()
         try:

@@ -8,7 +8,7 @@ answered by a plain text, all other failures by C{[class, [arguments]]}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,16 +21,23 @@ from ganeti.errors import (
     decode_error,
     encode_error,
 )
+from ganeti.luxi.framing import END_OF_FRAME, MAX_ANSWER, MAX_REQUEST, FrameReader
 from ganeti.model import codec
 
-END_OF_FRAME = b"\x03"
-
-MAX_REQUEST = 16 << 20
-"""Bytes of a request; a submission of 5,000 jobs takes about 5 MiB."""
-
-MAX_ANSWER = 256 << 20
-"""Bytes of an answer; all fields of 20,000 instances take about 100 MiB."""
-
+__all__ = [
+    "END_OF_FRAME",
+    "MAX_ANSWER",
+    "MAX_REQUEST",
+    "FrameReader",
+    "Request",
+    "decode_answer",
+    "decode_request",
+    "encode_failure",
+    "encode_request",
+    "encode_result",
+    "failure_of",
+    "is_plain",
+]
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A method's name and its arguments, still encoded."""
@@ -44,34 +51,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     success: bool
     result: Any = None
-
-
-class FrameReader:
-    """Cuts a stream of bytes into frames."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._pending = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """
-        The frames that C{data} completes.
-
-        @raise LuxiError: a frame is longer than the limit; the stream cannot be read on.
-        """
-        *complete, rest = data.split(END_OF_FRAME)
-        for part in complete:
-            self._keep(part)
-            frame = bytes(self._pending)
-            self._pending.clear()
-            yield frame
-        self._keep(rest)
-
-    def _keep(self, part: bytes) -> None:
-        if len(self._pending) + len(part) > self._limit:
-            self._pending.clear()
-            raise LuxiError(f"Message longer than {self._limit} bytes")
-        self._pending += part
 
 
 def encode_request(method: str, args: Sequence[Any]) -> bytes:
