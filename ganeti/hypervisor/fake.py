@@ -81,6 +81,7 @@ class FakeHypervisor:
             cpu_nodes=machine.processors.numa_nodes,
             cpu_sockets=machine.processors.sockets,
             cpu_dom0=1,
+            bootid=machine.boot_id,
         )
 
     async def list(self) -> tuple[InstanceRuntime, ...]:

@@ -25,7 +25,7 @@ class IHypervisor(Interface):
         """What keeps it from running guests on this node, one text each; empty when all is well."""
 
     async def node_info() -> NodeResources:
-        """Memory and processors, None where it cannot know; no storage, no boot id."""
+        """Memory, processors and boot id, as far as it can know; no storage."""
 
     async def list() -> tuple[InstanceRuntime, ...]:
         """The guests that it knows, sorted by name. One that was stopped is not known."""

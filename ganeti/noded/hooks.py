@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
@@ -25,6 +25,8 @@ SCRIPT_LIMIT_S = 900.0
 OUTPUT_LIMIT = 16 << 10
 """Bytes of each script's output that are reported: the last ones."""
 _SCRIPTS_LIMIT = 200
+
+OnStart = Callable[[int], Awaitable[None]]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _PATH_NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -57,7 +59,7 @@ class HookRunner:
         phase: str,
         env: Mapping[str, str],
         limit_s: float,
-        on_start: Callable[[int], None] = lambda pid: None,
+        on_start: OnStart,
     ) -> tuple[HookResult, ...]:
         """
         Run all scripts of one path and phase; one that fails does not stop the others.
@@ -81,7 +83,7 @@ class HookRunner:
         script: HookScript,
         env: Mapping[str, str],
         deadline_s: float,
-        on_start: Callable[[int], None],
+        on_start: OnStart,
     ) -> HookResult:
         if not script.runnable:
             return HookResult(script=script.name, status=HookStatus.SKIP)

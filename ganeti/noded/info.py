@@ -15,6 +15,8 @@ from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.live import NodeResources, StorageSpace
 from ganeti.model.templates import DiskTemplate, StorageType
 from ganeti.storage.registry import BlockDevices
+from ganeti.utils import procfs
+from ganeti.utils.threads import Threads
 
 log = Logger()
 
@@ -30,7 +32,7 @@ async def collect_info(
     hypervisors: Mapping[HypervisorName, IHypervisor],
     storage: BlockDevices,
     clock: IReactorTime,
-    boot_id: str,
+    threads: Threads,
     wanted: Sequence[HypervisorName],
     units: Sequence[tuple[str, str]],
 ) -> NodeResources:
@@ -44,6 +46,7 @@ async def collect_info(
     found = NodeResources()
     if wanted:
         found = await hypervisor_of(hypervisors, wanted[0]).node_info()
+    boot_id = found.bootid or await threads.run(procfs.boot_id)
     spaces = [await _space(storage, kind, key) for kind, key in units]
     return replace(found, bootid=boot_id, time_ns=int(clock.seconds() * 1e9), storage=tuple(spaces))
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,7 +37,7 @@ _LAST_LINES = 20
 _LINE_LIMIT = 500
 
 OnLine = Callable[[str], None]
-OnStart = Callable[[int], None]
+OnStart = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def thd_open_log(directory: str, name: str) -> OsLog:
 def log_name(kind: str, os_name: str, instance_name: str, now_s: float) -> str:
     """C{<kind>-<os>-<instance>-<time>}; the time is local, as in the daemons' logs."""
     stamp = time.strftime("%Y-%m-%d_%H_%M_%S", time.localtime(now_s))
-    return f"{kind}-{os_name}-{instance_name}-{stamp}".replace("/", "_")
+    return f"{kind}-{os_name}-{instance_name}"[:200].replace("/", "_") + f"-{stamp}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ganeti.hypervisor.interface import IHypervisor
     from ganeti.model.hypervisors import HypervisorName
     from ganeti.model.templates import DiskTemplate
+    from ganeti.noded.os import IOsDefinitions
+    from ganeti.noded.os_scripts import OsLogs
     from ganeti.paths import Paths
     from ganeti.storage.interface import IBlockDevice
     from ganeti.store.nodestate import INodeState
@@ -33,6 +35,8 @@ class NodeServices:
     @ivar threads: for what blocks, such as large files.
     @ivar hypervisors: those that this release can drive on this node.
     @ivar storage: one driver per disk template.
+    @ivar os_definitions: None: those in the directories of C{paths}.
+    @ivar os_logs: where OS scripts print to; None: to files in the directory of C{paths}.
     @ivar state: node.db.
     @ivar stop: ends the daemon, once what runs has been answered.
     """
@@ -46,4 +50,6 @@ class NodeServices:
     state: INodeState
     hypervisors: Mapping[HypervisorName, IHypervisor] = field(default_factory=dict)
     storage: Mapping[DiskTemplate, IBlockDevice] = field(default_factory=dict)
+    os_definitions: IOsDefinitions | None = None
+    os_logs: OsLogs | None = None
     stop: Callable[[], None] = _nothing

@@ -101,7 +101,7 @@ class FoundDisk(Struct, frozen=True, kw_only=True):
 
     dev_type: DiskTemplate
     place: str
-    """As in a disk's C{logical_id}; a directory ends with a slash."""
+    """As at the end of a disk's C{logical_id}."""
 
 
 class TaskProgress(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from ganeti.errors import StorageError
 from ganeti.model.disk import Disk
 from ganeti.model.live import StorageSpace
 from ganeti.model.templates import DiskTemplate
-from ganeti.storage.interface import IBlockDevice, StoredDisk
+from ganeti.storage.interface import IBlockDevice
 
 
 @implementer(IBlockDevice)
@@ -37,7 +37,7 @@ class DisklessBlockDevices:
     async def grow(self, disk: Disk, to_mib: int) -> None:
         self._refuse(disk)
 
-    async def list(self) -> tuple[StoredDisk, ...]:
+    async def list(self) -> tuple[str, ...]:
         return ()
 
     async def space(self, key: str) -> StorageSpace:

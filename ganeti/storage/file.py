@@ -28,7 +28,7 @@ from ganeti.storage.allowed import (
     on_node,
     parse_allowed,
 )
-from ganeti.storage.interface import IBlockDevice, StoredDisk
+from ganeti.storage.interface import IBlockDevice
 from ganeti.utils.durable import read_limited
 from ganeti.utils.threads import Threads
 
@@ -72,7 +72,7 @@ class FileBlockDevices:
     async def grow(self, disk: Disk, to_mib: int) -> None:
         await self._threads.run(self._thd_grow, disk, to_mib)
 
-    async def list(self) -> tuple[StoredDisk, ...]:
+    async def list(self) -> tuple[str, ...]:
         return await self._threads.run(self._thd_list)
 
     async def space(self, key: str) -> StorageSpace:
@@ -127,12 +127,9 @@ class FileBlockDevices:
         except OSError as err:
             raise _as_storage_error(err, f"Cannot grow disk {place} to {to_mib} MiB") from err
 
-    def _thd_list(self) -> tuple[StoredDisk, ...]:
-        return tuple(
-            StoredDisk(path, _size_mib(on_node(self._paths.root, path)))
-            for path in thd_list_files(self._paths)
-            if self._is_disk(os.path.basename(path))
-        )
+    def _thd_list(self) -> tuple[str, ...]:
+        found = thd_list_files(self._paths)
+        return tuple(path for path in found if self._is_disk(os.path.basename(path)))
 
     def _is_disk(self, name: str) -> bool:
         shared = ".sharedfile." in name
@@ -200,13 +197,6 @@ def thd_check_directory(paths: Paths, path: str) -> str:
     if not os.access(local, os.R_OK | os.W_OK | os.X_OK):
         return f"'{path}' cannot be written to"
     return ""
-
-
-def _size_mib(path: str) -> int:
-    try:
-        return os.lstat(path).st_size // MIB
-    except FileNotFoundError:  # it was removed meanwhile
-        return 0
 
 
 def _is_own(place: Place, disk: Disk) -> bool:

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from zope.interface import Attribute, Interface
 
 from ganeti.model.disk import Disk
 from ganeti.model.live import StorageSpace
-
-
-@dataclass(frozen=True, order=True)
-class StoredDisk:
-    """
-    A disk that is there, whether the configuration knows it or not.
-
-    @ivar place: as at the end of the disk's C{logical_id}.
-    """
-
-    place: str
-    size_mib: int
 
 
 class IBlockDevice(Interface):
@@ -72,8 +58,12 @@ class IBlockDevice(Interface):
         @raise StorageError: there is no such disk, or no room; nothing changed.
         """
 
-    async def list() -> tuple[StoredDisk, ...]:
-        """All disks that Ganeti made here, sorted; also those that nothing claims any more."""
+    async def list() -> tuple[str, ...]:
+        """
+        All disks that Ganeti made here, sorted; also those that nothing claims any more.
+
+        Each as at the end of its C{logical_id}.
+        """
 
     async def space(key: str) -> StorageSpace:
         """

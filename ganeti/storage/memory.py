@@ -8,7 +8,7 @@ from ganeti.errors import StorageError
 from ganeti.model.disk import Disk
 from ganeti.model.live import StorageSpace
 from ganeti.model.templates import DiskTemplate
-from ganeti.storage.interface import IBlockDevice, StoredDisk
+from ganeti.storage.interface import IBlockDevice
 from ganeti.utils.failpoints import reach
 
 
@@ -60,8 +60,8 @@ class MemoryBlockDevices:
         owner, size = self._disks[path]
         self._take(path, owner, max(size, to_mib))
 
-    async def list(self) -> tuple[StoredDisk, ...]:
-        return tuple(sorted(StoredDisk(path, size) for path, (_, size) in self._disks.items()))
+    async def list(self) -> tuple[str, ...]:
+        return tuple(sorted(self._disks))
 
     async def space(self, key: str) -> StorageSpace:
         free = self.capacity_mib - sum(size for _, size in self._disks.values())

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zope.interface import Interface
+
+OnStart = Callable[[int], Awaitable[None] | None]
+
+
+OnStart = Callable[[int], Awaitable[None] | None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class IProcessRunner(Interface):
         max_output: int = 1 << 20,
         on_line: Callable[[str], None] | None = None,
         kill_grace_s: float = 0,
-        on_start: Callable[[int], None] | None = None,
+        on_start: OnStart | None = None,
         check: bool = True,
     ) -> Output:
         """
@@ -59,7 +64,8 @@ class IProcessRunner(Interface):
         @param kill_grace_s: seconds between SIGTERM and SIGKILL; 0 is SIGKILL
             at once.
         @param on_start: called with the process id, which is also that of the
-            session and the process group.
+            session and the process group, and awaited before the program does
+            anything; should we be killed meanwhile, it never will.
         @param check: raise when its status is not 0.
         @raise CommandError: it could not be started, or C{check} and it failed.
         @raise CommandTimeout: it did not end in time.

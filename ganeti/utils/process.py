@@ -3,7 +3,8 @@ Run programs without blocking the reactor (needs Twisted).
 
 Each program gets a session of its own, made by setsid(1) in the program's own
 process, so that all of it can be killed. What is killed is waited for: when a
-wait here is over, nothing of the program's process group runs any more.
+wait here is over, nothing of the program's process group runs any more. A
+program whose start is to be written down first waits behind a gate (gate.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,14 +26,25 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ganeti.errors import CommandError, CommandTimeout
-from ganeti.utils import procfs
+from ganeti.utils import gate, procfs
 from ganeti.utils.aio import Event, sleep, uncancelled, with_timeout
 from ganeti.utils.capture import Copy, LineBudget, Lines, Tail
-from ganeti.utils.interfaces import IProcessRunner, Output
+from ganeti.utils.interfaces import IProcessRunner, OnStart, Output
 
 log = Logger()
 
 _SETSID = "/usr/bin/setsid"  # util-linux, on every Linux machine
+_GATE = [sys.executable, "-I", "-S", gate.__file__]
+_GATE_FD = 3
+
+# Becomes the program (with the same pid) once a line comes down its stdin; when
+# we die before that, it ends. The shell's own variables are not for the program.
+_GATE = [
+    "/bin/sh",
+    "-c",
+    'IFS= read -r go || exit 125; unset go PWD OLDPWD SHLVL; exec "$@"',
+    "gate",
+]
 
 MINIMAL_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -64,6 +77,10 @@ class _Program(ProcessProtocol):
 
     def close_pipes(self) -> None:
         self.transport.loseConnection()
+
+    def open_gate(self) -> None:
+        self.transport.writeToChild(_GATE_FD, gate.WORD)
+        self.transport.closeChildFD(_GATE_FD)
 
     def send(self, stdin: bytes) -> None:
         self.transport.write(stdin)
@@ -122,7 +139,7 @@ async def run(
     max_output: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
     kill_grace_s: float = 0,
-    on_start: Callable[[int], None] | None = None,
+    on_start: OnStart | None = None,
     check: bool = True,
 ) -> Output:
     """Run a program to its end, as L{IProcessRunner.run} says."""
@@ -131,12 +148,13 @@ async def run(
     lines = LineBudget(max_output, on_line) if on_line else None
     program = _Program(max_output, output, lines)
     log.debug("Running {argv}", argv=list(argv))
-    _spawn(reactor, program, [executable, *argv[1:]], environment, cwd)
+    gate = _GATE if on_start else []
+    _spawn(reactor, program, [*gate, executable, *argv[1:]], environment, cwd)
     late = CommandTimeout(f"{argv[0]} did not end within {timeout_s:g} s and was killed")
     try:
         if on_start:
-            on_start(program.pid)
-        program.send(stdin)
+            await _noted(on_start(program.pid))
+        program.send(b"\n" * bool(gate) + stdin)
         await with_timeout(program.exited.wait(), timeout_s, reactor, late)
     except (CancelledError, CommandTimeout):
         await uncancelled(_terminate(reactor, program, kill_grace_s))
@@ -148,13 +166,32 @@ async def run(
     return checked(argv, program.output(), check)
 
 
+async def _noted(noting: Awaitable[None] | None) -> None:
+    if noting is not None:
+        await noting
+
+
+async def _announce(on_start: OnStart, program: _Program) -> None:
+    noted = on_start(program.pid)
+    if noted is not None:
+        await noted
+    program.open_gate()
+
+
 def _spawn(
-    reactor: Any, program: _Program, argv: list[str], env: dict[str, str], cwd: str | None
+    reactor: Any,
+    program: _Program,
+    argv: list[str],
+    env: dict[str, str],
+    cwd: str | None,
+    gated: bool,
 ) -> None:
     # Not a process group leader yet, so setsid(1) does not fork: its pid is
     # the program's, the group's and the session's.
+    argv = [*_GATE, *argv] if gated else [_SETSID, *argv]
+    fds: dict[int, str] = {0: "w", 1: "r", 2: "r"} | ({_GATE_FD: "w"} if gated else {})
     try:
-        reactor.spawnProcess(program, _SETSID, ["setsid", *argv], env=env, path=cwd)
+        reactor.spawnProcess(program, argv[0], argv, env=env, path=cwd, childFDs=fds)
     except OSError as err:
         raise CommandError(f"{argv[0]} could not be started: {err.strerror}") from err
 
@@ -268,7 +305,7 @@ class RealProcessRunner:
         max_output: int = 1 << 20,
         on_line: Callable[[str], None] | None = None,
         kill_grace_s: float = 0,
-        on_start: Callable[[int], None] | None = None,
+        on_start: OnStart | None = None,
         check: bool = True,
     ) -> Output:
         return await run(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zope.interface import implementer
 
 from ganeti.utils.capture import LineBudget, Lines
-from ganeti.utils.interfaces import IProcessRunner, Output
+from ganeti.utils.interfaces import IProcessRunner, OnStart, Output
 from ganeti.utils.process import checked
 
 
@@ -58,13 +58,15 @@ class ScriptedProcessRunner:
         max_output: int = 1 << 20,
         on_line: Callable[[str], None] | None = None,
         kill_grace_s: float = 0,
-        on_start: Callable[[int], None] | None = None,
+        on_start: OnStart | None = None,
         check: bool = True,
     ) -> Output:
         command = Command(tuple(argv), dict(env or {}), cwd, stdin, timeout_s)
         self.commands.append(command)
         if on_start:
-            on_start(self.PID)
+            noted = on_start(self.PID)
+            if noted is not None:
+                await noted
         answer = self.answer(command)
         result = answer if isinstance(answer, Output) else await answer
         printed = (result.stdout + result.stderr)[:max_output]

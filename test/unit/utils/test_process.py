@@ -192,6 +192,22 @@ class RealProcessRunnerTests(TestCase):
         await self.sh("head -c 20000 /dev/zero | tr '\\0' x", on_line=lines.append)
         self.assertEqual([len(line) for line in lines], [8192, 8192, 20000 - 2 * 8192])
 
+    async def test_waits_for_on_start(self) -> None:
+        """Nothing of the program happens before it was noted."""
+        mark = os.path.join(self.dir, "mark")
+        seen: list[bool] = []
+
+        async def note(pid: int) -> None:
+            self.pid = pid
+            await sleep(reactor, 0.2)
+            seen.append(os.path.exists(mark))
+
+        argv = ["sh", "-c", f"echo $$ > {mark}; cat; env | grep -e SHLVL -e OLDPWD"]
+        done = await self.runner.run(argv, timeout_s=5, on_start=note, stdin=b"in", check=False)
+        self.assertEqual((seen, done.stdout), ([False], b"in"))
+        with open(mark) as stream:
+            self.assertEqual(stream.read(), f"{self.pid}\n")
+
     async def test_callbacks_fail(self) -> None:
         """A defect of the caller ends the program and is raised."""
 
