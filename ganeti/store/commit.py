@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,11 +107,13 @@ class Store:
         *,
         on_fatal: Callable[[Exception], None],
         log_delay_s: float = LOG_DELAY_S,
+        freeze: bool = False,
     ) -> Store:
         """
         Read the journal; stored jobs that cannot be read end in error.
 
         @param term: of this master; not below that of the last entry.
+        @param freeze: spare the garbage collector what was loaded (daemons; not simulations).
         @raise ConfigurationError: an object cannot be read, or objects contradict each other.
         @raise StorageError: the journal cannot be read, or a later master has written to it.
         """
@@ -119,6 +122,9 @@ class Store:
             raise errors.StorageError(
                 f"The database is of term {loaded.position.term}: a master of term {term} is over"
             )
+        if freeze:
+            gc.collect()
+            gc.freeze()
         store = cls(journal, clock, term, loaded, on_fatal, log_delay_s)
         await store._end_unreadable(loaded)
         return store

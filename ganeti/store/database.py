@@ -22,6 +22,12 @@ from ganeti.utils import failpoints
 LOG_KEPT = 10_000
 """Entries kept in the log; replicas that are further behind get a snapshot."""
 
+_PUT_JOB = """
+    INSERT INTO job (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body
+"""
+_ARCHIVE_JOB = """
+    INSERT OR REPLACE INTO archive (id, body) SELECT id, body FROM job WHERE id = ?
+"""
 _CHECKPOINT_BYTES = 2 << 20
 _PROBE_BYTES = 128 << 10
 
@@ -36,7 +42,7 @@ class Database:
     def __init__(self, path: str, *, create: bool = False, log_kept: int = LOG_KEPT) -> None:
         """
         @param create: make the file when there is none.
-        @raise errors.StorageError: missing, damaged, of a newer release, or in use by another process.
+        @raise errors.StorageError: missing, damaged, of a newer release, or in use.
         """
         self.path = path
         self._log_kept = log_kept
@@ -86,6 +92,19 @@ class Database:
         failpoints.reach("journal.append.after", what)
         self._since_checkpoint += sum(2 * len(bytes(entry.body)) + 8192 for entry in batch)
 
+    def begin_with(self, body: bytes, position: Position, header: StateHeader) -> None:
+        """
+        Fill an empty database with objects that come from elsewhere; the log goes on from there.
+
+        @param body: an encoded delta with all of them.
+        """
+        changes = rows.rows_of(body).changes
+        with sqlite.transaction(self.connection, self.path) as connection:
+            for statement, values in _statements(changes):
+                connection.execute(statement, values)
+            _put_meta(connection, "position", codec.encode(position))
+            _put_meta(connection, "header", codec.encode(header))
+
     def _reach_before(self, name: str, what: str) -> None:
         try:
             failpoints.reach(name, what)
@@ -93,7 +112,7 @@ class Database:
             raise errors.StorageError(f"Cannot write {self.path}: {err}") from err
 
     def tidy(self) -> None:
-        """Checkpoint the write-ahead log when it has grown; call it after an append was acknowledged."""
+        """Empty the write-ahead log when it has grown; call it after an append was answered."""
         if self._since_checkpoint >= _CHECKPOINT_BYTES:
             self._since_checkpoint = 0
             sqlite.checkpoint(self.connection, self.path)
@@ -105,15 +124,15 @@ class Database:
         with sqlite.transaction(self.connection, self.path) as connection:
             connection.execute("DELETE FROM meta WHERE key = 'probe'")
 
-    def put_unknown(self, unknown: Iterable[tuple[str, str, bytes]]) -> None:
-        """Keep keys of an imported file that we do not know: (kind, uuid, JSON object of the keys)."""
+    def put_unknown(self, unknown: Iterable[tuple[str, bytes]]) -> None:
+        """Keep what an imported file says that no record has: (place in the file, JSON)."""
         with sqlite.transaction(self.connection, self.path) as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO unknown (kind, uuid, body) VALUES (?, ?, ?)", unknown
+                "INSERT OR REPLACE INTO unknown (place, body) VALUES (?, ?)", unknown
             )
 
     def set_aside(self, damaged: Iterable[tuple[int, bytes, str]]) -> None:
-        """Keep the stored form of jobs that cannot be read, before an entry replaces them: (id, body, reason)."""
+        """Keep the stored form of unreadable jobs that will be replaced: (id, body, reason)."""
         with sqlite.transaction(self.connection, self.path) as connection:
             sql = "INSERT OR REPLACE INTO unreadable_job (id, body, reason) VALUES (?, ?, ?)"
             connection.executemany(sql, damaged)
@@ -140,13 +159,16 @@ class Database:
         """Id and body of all jobs that are not archived, by id."""
         return self._rows("SELECT id, body FROM job ORDER BY id")
 
-    def unknown(self) -> list[tuple[str, str, bytes]]:
+    def unknown(self) -> list[tuple[str, bytes]]:
         """What L{put_unknown} kept."""
-        return self._rows("SELECT kind, uuid, body FROM unknown ORDER BY kind, uuid")
+        return self._rows("SELECT place, body FROM unknown ORDER BY place")
 
     def log_serials(self) -> list[tuple[int, int]]:
         """The last serial number in the log of each job that is not archived."""
-        sql = "SELECT id, (SELECT max(serial) FROM job_log WHERE job_id = job.id) AS last FROM job WHERE last > 0"
+        sql = """
+            SELECT id, (SELECT max(serial) FROM job_log WHERE job_id = job.id) AS last
+            FROM job WHERE last > 0
+        """
         return self._rows(sql)
 
     def job_log(self, job_id: int, after: int = 0) -> list[bytes]:
@@ -218,18 +240,9 @@ def _statements(changes: Iterable[rows.RowChange]) -> Iterator[tuple[str, tuple[
             case rows.DeleteRow(table, uuid):
                 yield schema.DELETE[table], (uuid,)
             case rows.PutJobRow(job_id, body):
-                yield (
-                    "INSERT INTO job (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-                    (
-                        job_id,
-                        body,
-                    ),
-                )
+                yield _PUT_JOB, (job_id, body)
             case rows.ArchiveRow(job_id):
-                yield (
-                    "INSERT OR REPLACE INTO archive (id, body) SELECT id, body FROM job WHERE id = ?",
-                    (job_id,),
-                )
+                yield _ARCHIVE_JOB, (job_id,)
                 yield "DELETE FROM job WHERE id = ?", (job_id,)
             case rows.LogRow(job_id, serial, body):
                 yield (

@@ -11,6 +11,7 @@ import msgspec
 from ganeti import errors, version
 from ganeti.model import codec
 from ganeti.model.cluster import Cluster
+from ganeti.model.configfile import Unknown, UnknownKey
 from ganeti.model.delta import Change, Kind, Storable, put, state_from
 from ganeti.model.disk import Disk
 from ganeti.model.filter import FilterRule
@@ -59,8 +60,8 @@ class Loaded:
     log_serials: dict[int, int] = field(default_factory=dict)
     """The last serial number in the log of each job that is not archived and has lines."""
     unreadable: tuple[UnreadableJob, ...] = ()
-    unknown: tuple[tuple[str, str, bytes], ...] = ()
-    """Keys of an imported configuration that we do not know: (kind, uuid, JSON object)."""
+    unknown: Unknown = field(default_factory=dict)
+    """Keys of an imported configuration that no record has."""
 
 
 class Rows(Protocol):
@@ -73,7 +74,7 @@ class Rows(Protocol):
     def objects(self, table: str) -> list[tuple[str, bytes]]: ...
     def jobs(self) -> list[tuple[int, bytes]]: ...
     def log_serials(self) -> list[tuple[int, int]]: ...
-    def unknown(self) -> list[tuple[str, str, bytes]]: ...
+    def unknown(self) -> list[tuple[str, bytes]]: ...
 
 
 def load(rows: Rows) -> Loaded:
@@ -96,7 +97,7 @@ def load(rows: Rows) -> Loaded:
         position=rows.position(),
         log_serials=dict(rows.log_serials()),
         unreadable=tuple(unreadable),
-        unknown=tuple(rows.unknown()),
+        unknown=_decode_unknown(rows),
     )
 
 
@@ -122,6 +123,16 @@ def _decode_one(path: str, table: str, uuid: str, body: bytes, record: type[Any]
         codec.decode(body, record)
     except errors.ParseError as err:
         raise errors.ConfigurationError(f"{path}: {table} {uuid}: {err}") from err
+
+
+def encode_unknown(unknown: Unknown) -> list[tuple[str, bytes]]:
+    """Unknown keys as rows."""
+    return [(place, codec.encode(keys)) for place, keys in unknown.items()]
+
+
+def _decode_unknown(rows: Rows) -> Unknown:
+    wanted: Any = tuple[UnknownKey, ...]
+    return {place: codec.decode(body, wanted) for place, body in rows.unknown()}
 
 
 def decode_jobs(rows: Iterable[tuple[int, bytes]]) -> tuple[list[Job], list[UnreadableJob]]:

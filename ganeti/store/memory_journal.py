@@ -65,10 +65,9 @@ class MemoryJournal(DatabaseJournal):
         return len(self._held or ())
 
     def sync(self, count: int | None = None) -> None:
-        """Make the first C{count} waiting appends durable and say so; all, and end the hold, by default."""
-        held, self._held = self._held or [], None if count is None else []
-        if count is not None:
-            self._held = held[count:]
+        """Make the first C{count} appends that wait durable; None: all, and end the hold."""
+        held = self._held or []
+        self._held = None if count is None else held[count:]
         for waiting in held[:count]:
             self._database.append(waiting.batch, waiting.header)
             waiting.done.callback(None)
@@ -80,7 +79,7 @@ class MemoryJournal(DatabaseJournal):
             waiting.done.errback(reason)
 
     def lose_unsynced(self, kept: int = 0) -> None:
-        """Crash: of what waits only the first C{kept} appends reached the disk; none is acknowledged."""
+        """Crash: of what waits only the first C{kept} appends reached the disk, unacknowledged."""
         for waiting in (self._held or [])[:kept]:
             self._database.append(waiting.batch, waiting.header)
         self._held = None

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from twisted.internet.interfaces import IReactorFromThreads
 from zope.interface import Attribute, Interface, implementer
 
 from ganeti.store.nodestate_db import NodeDatabase, Request, RequestState, RoleRow
+from ganeti.store.sqlite import SyncError
 from ganeti.store.thread import InPlace, OneThread, Runner
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Fatal = Callable[[Exception], None]
 
 __all__ = ["INodeState", "MemoryNodeState", "Request", "RequestState", "RoleRow", "SqliteNodeState"]
 
@@ -23,10 +31,18 @@ class INodeState(Interface):
     promised_term: int = Attribute("The highest term promised, 0 at first.")
 
     async def set_role(term: int, record: bytes) -> None:
-        """Replace the role record and promise its term. @raise StorageError: a higher term has been promised."""
+        """
+        Replace the role record and promise its term.
+
+        @raise StorageError: a higher term has been promised.
+        """
 
     async def promise(term: int) -> None:
-        """Never again accept a lower term. @raise StorageError: a higher term has been promised."""
+        """
+        Never again accept a lower term.
+
+        @raise StorageError: a higher term has been promised.
+        """
 
     async def begin(request_id: str, call: bytes) -> Request | None:
         """
@@ -46,7 +62,11 @@ class INodeState(Interface):
         """Keep the answer. False, and nothing is kept, when the request is not open any more."""
 
     async def tombstone(request_id: str) -> Request | None:
-        """See to it that the request is never run (again), whether it was seen or not; return what was known of it."""
+        """
+        See to it that the request is never run (again), whether it was seen or not.
+
+        @return: what was known of it.
+        """
 
     async def lookup(request_id: str) -> Request | None:
         """What is known of a request."""
@@ -68,51 +88,59 @@ class INodeState(Interface):
 class _NodeState:
     """INodeState over a NodeDatabase, whichever thread that is used in."""
 
-    def __init__(self, database: NodeDatabase, runner: Runner) -> None:
+    def __init__(self, database: NodeDatabase, runner: Runner, on_fatal: Fatal) -> None:
         self._database = database
+        self._on_fatal = on_fatal
         self._runner = runner
         self._closed = False
         self.role: RoleRow | None = database.role()
         self.promised_term: int = database.promised_term()
 
     async def set_role(self, term: int, record: bytes) -> None:
-        await self._runner.run(self._database.set_role, term, record)
+        await self._run(self._database.set_role, term, record)
         self.role = RoleRow(term=term, record=record)
         self.promised_term = max(self.promised_term, term)
 
     async def promise(self, term: int) -> None:
-        await self._runner.run(self._database.promise, term)
+        await self._run(self._database.promise, term)
         self.promised_term = max(self.promised_term, term)
 
     async def begin(self, request_id: str, call: bytes) -> Request | None:
-        return await self._runner.run(self._database.begin, request_id, call)
+        return await self._run(self._database.begin, request_id, call)
 
     async def note_process(self, request_id: str, pid: int, started: int) -> None:
-        await self._runner.run(self._database.note_process, request_id, pid, started)
+        await self._run(self._database.note_process, request_id, pid, started)
 
     async def finish(self, request_id: str, answer: bytes) -> bool:
-        return await self._runner.run(self._database.finish, request_id, answer)
+        return await self._run(self._database.finish, request_id, answer)
 
     async def tombstone(self, request_id: str) -> Request | None:
-        return await self._runner.run(self._database.tombstone, request_id)
+        return await self._run(self._database.tombstone, request_id)
 
     async def lookup(self, request_id: str) -> Request | None:
-        return await self._runner.run(self._database.lookup, request_id)
+        return await self._run(self._database.lookup, request_id)
 
     async def forget_job(self, job_id: int) -> int:
-        return await self._runner.run(self._database.forget_job, job_id)
+        return await self._run(self._database.forget_job, job_id)
 
     async def unfinished(self) -> tuple[Request, ...]:
-        return await self._runner.run(self._database.unfinished)
+        return await self._run(self._database.unfinished)
 
     async def requests(self) -> tuple[Request, ...]:
-        return await self._runner.run(self._database.requests)
+        return await self._run(self._database.requests)
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await self._runner.run(self._database.close)
+            await self._run(self._database.close)
             self._runner.close()
+
+    async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await self._runner.run(function, *args, **kwargs)
+        except SyncError as err:
+            self._on_fatal(err)
+            raise
 
 
 class SqliteNodeState(_NodeState):
@@ -120,21 +148,19 @@ class SqliteNodeState(_NodeState):
 
     @classmethod
     async def open(
-        cls, path: str, reactor: IReactorFromThreads, *, create: bool = False
+        cls, path: str, reactor: IReactorFromThreads, *, on_fatal: Fatal, create: bool = False
     ) -> SqliteNodeState:
-        """@raise StorageError: missing (and not C{create}), damaged, or in use."""
+        """
+        @param on_fatal: has to end the daemon: it is not known any more what is on the disk.
+        @raise StorageError: missing (and not C{create}), damaged, or in use.
+        """
         thread = OneThread(reactor, "node.db")
         try:
-            return await thread.run(_opened, cls, path, create, thread)
+            database = await thread.run(NodeDatabase, path, create=create)
+            return await thread.run(cls, database, thread, on_fatal)
         except BaseException:
             thread.close()
             raise
-
-
-def _opened(
-    kind: type[SqliteNodeState], path: str, create: bool, thread: OneThread
-) -> SqliteNodeState:
-    return kind(NodeDatabase(path, create=create), thread)
 
 
 class MemoryNodeState(_NodeState):
@@ -145,7 +171,11 @@ class MemoryNodeState(_NodeState):
     """
 
     def __init__(self) -> None:
-        super().__init__(NodeDatabase(":memory:"), InPlace())
+        super().__init__(NodeDatabase(":memory:"), InPlace(), _never_fatal)
 
     async def close(self) -> None:
         """Nothing to let go of: the next life reads on."""
+
+
+def _never_fatal(err: Exception) -> None:
+    raise AssertionError("memory does not fail") from err

@@ -15,11 +15,15 @@ import msgspec
 
 from ganeti import errors
 from ganeti.store import sqlite
-from ganeti.utils import failpoints
+from ganeti.utils import durable, failpoints
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE role (one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE role (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  term INTEGER NOT NULL,
+  record BLOB NOT NULL
+);
 CREATE TABLE promise (one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL);
 CREATE TABLE request (
   id TEXT PRIMARY KEY NOT NULL,
@@ -81,7 +85,7 @@ class NodeDatabase:
     def __init__(self, path: str, *, create: bool = False) -> None:
         """
         @param create: make the file when there is none.
-        @raise errors.StorageError: missing, damaged, of a newer release, or in use by another process.
+        @raise errors.StorageError: missing, damaged, of a newer release, or in use.
         """
         self.path = path
         self._lock = sqlite.OwnerLock(path) if path != ":memory:" else None
@@ -170,7 +174,11 @@ class NodeDatabase:
         return rows[0] if rows else None
 
     def begin(self, request_id: str, call: bytes) -> Request | None:
-        """Record that C{call} is about to be run; return what was known already, and change nothing, when it was."""
+        """
+        Record that C{call} is about to be run.
+
+        @return: None when it may run now; else what was known of the request already, unchanged.
+        """
         known = self.lookup(request_id)
         if known is None:
             self._insert(f"begin {request_id}", request_id, RequestState.OPEN, call)
@@ -180,7 +188,8 @@ class NodeDatabase:
         """
         Remember the process group that works for an open request.
 
-        @param started: when it began, in the kernel's count (proc(5), stat, field 22), to know it from a later one.
+        @param started: when it began, in the kernel's count (proc(5), stat, field 22), by which
+            it is known from a later one with the same id.
         """
         self._write(
             f"process {request_id}",
@@ -193,11 +202,14 @@ class NodeDatabase:
         )
 
     def finish(self, request_id: str, answer: bytes) -> bool:
-        """Keep the answer of an open request; False, and nothing changed, when it is not open (any more)."""
+        """Keep the answer. False, and nothing is kept, when the request is not open any more."""
         known = self.lookup(request_id)
         if known is None or known.state is not RequestState.OPEN:
             return False
-        sql = "UPDATE request SET state = 'done', answer = ?, pid = NULL, pid_started = NULL WHERE id = ?"
+        sql = """
+            UPDATE request SET state = 'done', answer = ?, pid = NULL, pid_started = NULL
+            WHERE id = ?
+        """
         self._write(f"finish {request_id}", [(sql, (answer, request_id))])
         return True
 
@@ -232,7 +244,8 @@ class NodeDatabase:
         return tuple(_request(row) for row in rows)
 
     def _requests(self, where: str, values: tuple[object, ...]) -> tuple[Request, ...]:
-        sql = f"SELECT id, state, call, answer, pid, pid_started FROM request {where} ORDER BY job_id, id"
+        columns = "id, state, call, answer, pid, pid_started"
+        sql = f"SELECT {columns} FROM request {where} ORDER BY job_id, id"
         return tuple(_request(row) for row in self._read(sql, values))
 
     def _insert(self, what: str, request_id: str, state: RequestState, call: bytes | None) -> None:
@@ -270,7 +283,7 @@ def _request(row: tuple[str, str, bytes | None, bytes | None, int | None, int | 
 
 def create_node_database(path: str, term: int, role_record: bytes) -> None:
     """
-    Make node.db with its first role record, for node setup; on one that is there the record is replaced.
+    Make node.db with its first role record, for node setup; if it is there replace the record.
 
     @raise errors.StorageError: it cannot be written, or the node has promised a higher term.
     """
@@ -279,7 +292,7 @@ def create_node_database(path: str, term: int, role_record: bytes) -> None:
         database.set_role(term, role_record)
     finally:
         database.close()
-    _sync_directory(os.path.dirname(path))
+    durable.fsync_directory(os.path.dirname(path))
 
 
 def read_role_record(path: str) -> RoleRow | None:
@@ -294,11 +307,3 @@ def read_role_record(path: str) -> RoleRow | None:
     finally:
         connection.close()
     return RoleRow(term=row[0], record=row[1]) if row else None
-
-
-def _sync_directory(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -18,7 +18,10 @@ def table_name(kind: str) -> str:
 
 
 UPSERT = {
-    kind: f"INSERT INTO {table_name(kind)} (uuid, body) VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET body = excluded.body"
+    kind: f"""
+        INSERT INTO {table_name(kind)} (uuid, body) VALUES (?, ?)
+        ON CONFLICT (uuid) DO UPDATE SET body = excluded.body
+    """
     for kind in OBJECT_TABLES
 }
 DELETE = {kind: f"DELETE FROM {table_name(kind)} WHERE uuid = ?" for kind in OBJECT_TABLES}
@@ -43,7 +46,7 @@ CREATE TABLE job_log (
   body BLOB NOT NULL,
   PRIMARY KEY (job_id, serial)
 ) WITHOUT ROWID;
-CREATE TABLE unknown (kind TEXT NOT NULL, uuid TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, uuid)) WITHOUT ROWID;
+CREATE TABLE unknown (place TEXT PRIMARY KEY NOT NULL, body BLOB NOT NULL);
 CREATE TABLE unreadable_job (id INTEGER PRIMARY KEY, body BLOB NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE incoming (part INTEGER PRIMARY KEY, snapshot TEXT NOT NULL, body BLOB NOT NULL);
 """
@@ -74,6 +77,5 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
 
 def _create(connection: sqlite3.Connection) -> None:
     objects = "".join(_OBJECT_TABLE.format(table_name(kind)) for kind in OBJECT_TABLES)
-    connection.executescript(
-        f"BEGIN;{_TABLES}{objects}PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
-    )
+    pragmas = f"PRAGMA application_id={APPLICATION_ID};PRAGMA user_version={SCHEMA_VERSION};"
+    connection.executescript(f"BEGIN;{_TABLES}{objects}{pragmas}COMMIT;")

@@ -32,7 +32,7 @@ _CONTENT: dict[str, tuple[str, ...]] = {
     "job": ("id", "body"),
     "job_log": ("job_id", "serial", "body"),
     "archive": ("id", "body"),
-    "unknown": ("kind", "uuid", "body"),
+    "unknown": ("place", "body"),
     "unreadable_job": ("id", "body", "reason"),
 }
 """Tables and columns that a snapshot has, in the order sent."""

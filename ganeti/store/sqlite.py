@@ -138,8 +138,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("ROLLBACK")
         except sqlite3.Error:
-            # SQLite rolls back by itself on the errors that make this fail; the first error is the one to tell.
-            return
+            return  # SQLite has rolled back by itself then; the first error is the one to tell
 
 
 def checkpoint(connection: sqlite3.Connection, path: str) -> None:
