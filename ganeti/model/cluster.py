@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from ganeti.model.fields import always
 from ganeti.model.hypervisors import HypervisorName, default_hvparams
-from ganeti.model.parameters import BeParams, NdParams, NicParams
+from ganeti.model.parameters import BeParams, NdParams, NicParams, Number
 from ganeti.model.policy import InstancePolicy
 from ganeti.model.secret import Secret
 from ganeti.model.templates import DiskTemplate, default_diskparams
@@ -33,7 +33,7 @@ class DataCollector(Struct, frozen=True, kw_only=True):
     """Setting of one of the monitoring daemon's collectors."""
 
     active: bool = True
-    interval: float = 5_000_000
+    interval: Number = 5_000_000
     """Microseconds."""
 
 

@@ -243,7 +243,6 @@ def _merged(plain: dict[str, Any], unknown: Iterable[UnknownKey]) -> dict[str, A
 def _child(parent: Any, step: str) -> Any:
     if isinstance(parent, dict):
         return parent.get(step)
-    if isinstance(parent, list):
+    if isinstance(parent, list | tuple):
         return next((element for element in parent if element.get("uuid", "") == step), None)
     return None
-

@@ -93,6 +93,8 @@ def instance_changed(indexes: Indexes, old: Instance | None, new: Instance | Non
 
     @raise ConfigurationError: its name or one of its disks belongs to another instance.
     """
+    if old is not None and new is not None and _same_place(old, new):
+        return indexes
     uuid = _uuid(old, new)
     return replace(
         indexes,
@@ -102,6 +104,17 @@ def instance_changed(indexes: Indexes, old: Instance | None, new: Instance | Non
         macs=_moved(indexes.macs, uuid, instance_macs(old), instance_macs(new)),
         ips=_moved(indexes.ips, uuid, instance_ips(old), instance_ips(new)),
         ports=_moved(indexes.ports, uuid, _instance_port(old), _instance_port(new)),
+    )
+
+
+def _same_place(old: Instance, new: Instance) -> bool:
+    """Nothing that an index depends on has changed, as with most changes of an instance."""
+    return (
+        old.name == new.name
+        and old.primary_node == new.primary_node
+        and old.disks == new.disks
+        and old.nics == new.nics
+        and old.network_port == new.network_port
     )
 
 

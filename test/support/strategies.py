@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid, uuid_of
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
@@ -25,9 +24,10 @@ from ganeti.model.parameters import (
 from ganeti.model.policy import PartialPolicy
 from ganeti.model.secret import Secret
 from ganeti.model.templates import DiskTemplate
+from support.samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid, uuid_of
 
 FEW = st.integers(1, 4)
-TEXTS = st.text("abcd é\"\\\n", max_size=6)
+TEXTS = st.text('abcd é"\\\n', max_size=6)
 TAGS = st.lists(st.sampled_from(["web:prod", "a", "b"]), unique=True).map(tuple)
 TIMES = st.sampled_from([0.0, 1.5, 1234567.25])
 VALUES: st.SearchStrategy[Any] = st.one_of(
@@ -107,7 +107,12 @@ DRBD_DISKS = st.builds(
     uuid=FEW.map(disk_uuid),
     dev_type=st.just(DiskTemplate.DRBD),
     logical_id=st.tuples(
-        FEW.map(node_uuid), FEW.map(node_uuid), st.integers(11000, 11003), FEW, FEW, st.just("secret")
+        FEW.map(node_uuid),
+        FEW.map(node_uuid),
+        st.integers(11000, 11003),
+        FEW,
+        FEW,
+        st.just("secret"),
     ),
     size=st.integers(0, 4096),
     children=st.lists(FILE_DISKS, max_size=2).map(tuple),
@@ -145,7 +150,9 @@ FILTERS = st.builds(
     uuid=FEW.map(lambda number: uuid_of(7, number)),
     watermark=FEW,
     priority=FEW,
-    predicates=st.lists(st.tuples(st.just("jobid"), st.just([">", "id", 3])), max_size=1).map(tuple),
+    predicates=st.lists(st.tuples(st.just("jobid"), st.just([">", "id", 3])), max_size=1).map(
+        tuple
+    ),
     action=st.sampled_from(FilterAction) | st.tuples(st.just("RATE_LIMIT"), FEW),
     reason_trail=st.lists(st.tuples(TEXTS, TEXTS, FEW), max_size=1).map(tuple),
 )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from samples import GROUP_UUID, instance_uuid, make_config, make_instance, node_uuid
-from strategies import DISKS, FILTERS, GROUPS, INSTANCES, NETWORKS, NODES, configurations
+from support.samples import GROUP_UUID, instance_uuid, make_config, make_instance, node_uuid
+from support.strategies import DISKS, FILTERS, GROUPS, INSTANCES, NETWORKS, NODES, configurations
 
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration

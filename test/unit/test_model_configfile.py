@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
-from samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid
-from strategies import configurations
+from support.samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid
+from support.strategies import configurations
 
 from ganeti.errors import ConfigurationError, ConfigVersionMismatch, GanetiError, ParseError
 from ganeti.model.configfile import EncodedObjects, build_config_data, parse_config_data

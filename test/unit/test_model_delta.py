@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import replace
-from samples import (
+from support.samples import (
     GROUP_UUID,
     disk_uuid,
     instance_uuid,
@@ -17,7 +17,7 @@ from samples import (
     make_node,
     node_uuid,
 )
-from strategies import DISKS, GROUPS, INSTANCES, NETWORKS, NODES
+from support.strategies import DISKS, GROUPS, INSTANCES, NETWORKS, NODES
 
 from ganeti.errors import ConfigurationError
 from ganeti.model import codec
