@@ -10,9 +10,6 @@ from zope.interface import Interface
 OnStart = Callable[[int], Awaitable[None] | None]
 
 
-OnStart = Callable[[int], Awaitable[None] | None]
-
-
 @dataclass(frozen=True)
 class Output:
     """

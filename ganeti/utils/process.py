@@ -35,16 +35,6 @@ log = Logger()
 
 _SETSID = "/usr/bin/setsid"  # util-linux, on every Linux machine
 _GATE = [sys.executable, "-I", "-S", gate.__file__]
-_GATE_FD = 3
-
-# Becomes the program (with the same pid) once a line comes down its stdin; when
-# we die before that, it ends. The shell's own variables are not for the program.
-_GATE = [
-    "/bin/sh",
-    "-c",
-    'IFS= read -r go || exit 125; unset go PWD OLDPWD SHLVL; exec "$@"',
-    "gate",
-]
 
 MINIMAL_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -77,10 +67,6 @@ class _Program(ProcessProtocol):
 
     def close_pipes(self) -> None:
         self.transport.loseConnection()
-
-    def open_gate(self) -> None:
-        self.transport.writeToChild(_GATE_FD, gate.WORD)
-        self.transport.closeChildFD(_GATE_FD)
 
     def send(self, stdin: bytes) -> None:
         self.transport.write(stdin)
@@ -148,13 +134,13 @@ async def run(
     lines = LineBudget(max_output, on_line) if on_line else None
     program = _Program(max_output, output, lines)
     log.debug("Running {argv}", argv=list(argv))
-    gate = _GATE if on_start else []
-    _spawn(reactor, program, [*gate, executable, *argv[1:]], environment, cwd)
+    before = _GATE if on_start else []
+    _spawn(reactor, program, [*before, executable, *argv[1:]], environment, cwd)
     late = CommandTimeout(f"{argv[0]} did not end within {timeout_s:g} s and was killed")
     try:
         if on_start:
             await _noted(on_start(program.pid))
-        program.send(b"\n" * bool(gate) + stdin)
+        program.send(gate.WORD * bool(before) + stdin)
         await with_timeout(program.exited.wait(), timeout_s, reactor, late)
     except (CancelledError, CommandTimeout):
         await uncancelled(_terminate(reactor, program, kill_grace_s))
@@ -171,27 +157,13 @@ async def _noted(noting: Awaitable[None] | None) -> None:
         await noting
 
 
-async def _announce(on_start: OnStart, program: _Program) -> None:
-    noted = on_start(program.pid)
-    if noted is not None:
-        await noted
-    program.open_gate()
-
-
 def _spawn(
-    reactor: Any,
-    program: _Program,
-    argv: list[str],
-    env: dict[str, str],
-    cwd: str | None,
-    gated: bool,
+    reactor: Any, program: _Program, argv: list[str], env: dict[str, str], cwd: str | None
 ) -> None:
     # Not a process group leader yet, so setsid(1) does not fork: its pid is
     # the program's, the group's and the session's.
-    argv = [*_GATE, *argv] if gated else [_SETSID, *argv]
-    fds: dict[int, str] = {0: "w", 1: "r", 2: "r"} | ({_GATE_FD: "w"} if gated else {})
     try:
-        reactor.spawnProcess(program, argv[0], argv, env=env, path=cwd, childFDs=fds)
+        reactor.spawnProcess(program, _SETSID, ["setsid", *argv], env=env, path=cwd)
     except OSError as err:
         raise CommandError(f"{argv[0]} could not be started: {err.strerror}") from err
 
