@@ -1,0 +1,100 @@
+"""Daemons are killed at every place that an operation passes; nothing acknowledged is lost, nothing is left."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.killing import (
+    Killer,
+    Operation,
+    Pair,
+    Table,
+    Victim,
+    admin_up,
+    in_config,
+    negate,
+    print_table,
+)
+from support.ready import add_node_argv, make_cluster
+
+from ganeti.paths import MASTERD, NODED
+
+NAME = "web1.example.com"
+STILL = "still.example.com"
+COMMON = ("--no-nics", "--no-name-check", "--no-ip-check", "-n", "node2.example.com")
+EXISTS = in_config("instances", NAME)
+
+REMOVE = ("gnt-instance", "remove", "-f", NAME)
+ADD_FILE = Pair(
+    Operation(
+        "add -t file",
+        ("gnt-instance", "add", "-t", "file", "-s", "4M", "-o", "busybox", *COMMON, NAME),
+        EXISTS,
+    ),
+    Operation("remove (file)", REMOVE, negate(EXISTS)),
+)
+ADD_DISKLESS = Pair(
+    Operation(
+        "add -t diskless",
+        ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install", *COMMON, NAME),
+        EXISTS,
+    ),
+    Operation("remove (diskless)", REMOVE, negate(EXISTS)),
+)
+STARTUP = Pair(
+    Operation("startup", ("gnt-instance", "startup", STILL), admin_up(STILL)),
+    Operation("shutdown", ("gnt-instance", "shutdown", STILL), negate(admin_up(STILL))),
+)
+NODE = in_config("nodes", "node3.example.com")
+NODE_ADD = Pair(
+    Operation("node add", add_node_argv(3), NODE),
+    Operation("node remove", ("gnt-node", "remove", "node3.example.com"), negate(NODE)),
+)
+
+MASTER = Victim(1, MASTERD)
+TARGET = Victim(2, NODED)
+DEAD_TARGET = Victim(2, NODED, stays_dead=True)
+WALKS = (
+    ((ADD_FILE, MASTER), (STARTUP, MASTER), (ADD_DISKLESS, TARGET), (STARTUP, TARGET)),
+    ((ADD_FILE, TARGET), (ADD_DISKLESS, MASTER), (NODE_ADD, MASTER), (NODE_ADD, Victim(3, NODED))),
+)
+
+
+def walk_all(folder: Path, walks: tuple[tuple[Pair, Victim], ...], table: Table) -> None:
+    """Do some of the walks on a cluster of their own."""
+    cluster = make_cluster(folder, failpoints=True)
+    try:
+        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install", "--no-start")
+        cluster.run(*add, *COMMON, STILL).good()
+        killer = Killer(cluster, table)
+        for pair, victim in walks:
+            if pair is NODE_ADD:
+                cluster.run("gnt-node", "remove", "node3.example.com").good()
+            killer.walk(pair, victim)
+            if pair is NODE_ADD:
+                cluster.run(*NODE_ADD.there.argv).good()
+    finally:
+        cluster.end()
+
+
+@pytest.mark.slow
+def test_kill_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The audit is content after a kill at each point of each operation."""
+    tables = [Table() for _ in WALKS]
+    with ThreadPoolExecutor(len(WALKS)) as pool:
+        running = [
+            pool.submit(walk_all, tmp_path / f"c{number}", walks, tables[number])
+            for number, walks in enumerate(WALKS)
+        ]
+    table = Table()
+    for part in tables:
+        table.rows.update(part.rows)
+    with capsys.disabled():
+        print()
+        print_table(table, print)
+    for walk in running:
+        walk.result()
+    assert table.problems() == []
+    assert [row for row in table.rows.values() if not row.killed] == []

@@ -1,0 +1,265 @@
+"""
+Kill a daemon at every place an operation passes, and see that nothing is lost.
+
+A L{Pair} is an operation and its inverse, so that each run brings the cluster
+to where the next one begins. The places are learnt from an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ganeti.model.job import JobStatus
+from support.audit import Acknowledged
+from support.observe import luxi, problems_at_rest, read_store
+from support.virtualcluster import Ran, VirtualCluster, wait_for
+
+SETTLE_S = 1.3
+"""In which projections, copies and the nodes' forgetting follow the end of a job."""
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Operation:
+    """
+    A command, and how to see whether it is done.
+
+    @ivar done: is the cluster as after the command? None: neither as before nor as after.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    done: Callable[[VirtualCluster], bool]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An operation and the one that takes it back."""
+
+    there: Operation
+    back: Operation
+
+
+@dataclass(frozen=True)
+class Victim:
+    """The daemon to kill; with C{stays_dead} it is started again only after the job has ended."""
+
+    node: int
+    daemon: str
+    stays_dead: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.daemon.removeprefix('ganeti-')}@node{self.node}" + (
+            ", stays dead" if self.stays_dead else ""
+        )
+
+
+@dataclass(frozen=True)
+class Point:
+    """The C{count}-th time that the place C{name} is reached."""
+
+    name: str
+    count: int
+
+
+@dataclass
+class Row:
+    """One line of the table: an operation, a victim, a place."""
+
+    operation: str
+    victim: str
+    place: str
+    points: int = 0
+    killed: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Table:
+    """What came of all kills."""
+
+    rows: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+
+    def row(self, operation: str, victim: Victim, place: str) -> Row:
+        key = (operation, str(victim), place)
+        return self.rows.setdefault(key, Row(*key))
+
+    def problems(self) -> list[str]:
+        return [
+            f"{row.operation}, {row.victim}, {row.place}: {problem}"
+            for row in self.rows.values()
+            for problem in row.problems
+        ]
+
+    def lines(self) -> Iterator[str]:
+        yield f"{'operation':24} {'victim':28} {'place':30} points killed  outcomes"
+        for row in self.rows.values():
+            outcomes = " ".join(f"{name}:{count}" for name, count in sorted(row.outcomes.items()))
+            mark = "" if not row.problems else f"  {len(row.problems)} PROBLEMS"
+            yield (
+                f"{row.operation:24} {row.victim:28} {row.place:30}"
+                f" {row.points:6} {row.killed:6}  {outcomes}{mark}"
+            )
+        total = sum(row.points for row in self.rows.values())
+        killed = sum(row.killed for row in self.rows.values())
+        yield f"{killed} kills at {total} points; {len(self.problems())} problems"
+
+
+@dataclass
+class Killer:
+    """Walks the points of operations on one cluster and fills a table."""
+
+    cluster: VirtualCluster
+    table: Table
+    acknowledged: set[int] = field(default_factory=set)
+    final: dict[int, JobStatus] = field(default_factory=dict)
+
+    def walk(self, pair: Pair, victim: Victim) -> None:
+        """Kill C{victim} at every point of both operations of C{pair}."""
+        points = {op.name: self._learn(op, victim) for op in (pair.there, pair.back)}
+        left = {name: list(found) for name, found in points.items()}
+        tries: Counter[tuple[str, Point]] = Counter()
+        while any(left.values()):
+            operation = pair.back if pair.there.done(self.cluster) else pair.there
+            if not left[operation.name]:
+                self._undisturbed(operation)
+                continue
+            point = left[operation.name].pop(0)
+            tries[operation.name, point] += 1
+            if not self._kill_at(operation, victim, point):
+                if tries[operation.name, point] < TRIES:
+                    left[operation.name].append(point)
+                else:
+                    self._row(operation, victim, point).outcomes["not reached"] += 1
+        if pair.there.done(self.cluster):
+            self._undisturbed(pair.back)
+
+    def _row(self, operation: Operation, victim: Victim, point: Point) -> Row:
+        return self.table.row(operation.name, victim, point.name)
+
+    def _learn(self, operation: Operation, victim: Victim) -> list[Point]:
+        """Run the operation undisturbed; list what the victim passes."""
+        self.cluster.forget_trace(victim.node, victim.daemon)
+        self._undisturbed(operation)
+        time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
+        counts: Counter[str] = Counter()
+        points = []
+        for name, _ in self.cluster.trace(victim.node, victim.daemon):
+            counts[name] += 1
+            points.append(Point(name, counts[name]))
+        for point in points:
+            self._row(operation, victim, point).points += 1
+        return points
+
+    def _undisturbed(self, operation: Operation) -> Ran:
+        ran = self.cluster.run(*operation.argv).good()
+        problems = problems_at_rest(self.cluster, self._told())
+        if problems:
+            raise AssertionError(f"{operation.name}, undisturbed: {problems}")
+        return ran
+
+    def _told(self) -> Acknowledged:
+        return Acknowledged(jobs=frozenset(self.acknowledged), final=dict(self.final))
+
+    def _kill_at(self, operation: Operation, victim: Victim, point: Point) -> bool:
+        """Arm, run, restart, audit; False when the point was not reached."""
+        cluster, row = self.cluster, self._row(operation, victim, point)
+        cluster.arm(victim.node, victim.daemon, f"{point.name}:{point.count}=kill")
+        process = cluster.spawn(*operation.argv, "--print-jobid")
+        try:
+            died = self._await_death(victim, process)
+            cluster.disarm(victim.node, victim.daemon)
+            if died and not victim.stays_dead:
+                cluster.start(victim.node, victim.daemon)
+            stdout, stderr = process.communicate(timeout=90)
+        finally:
+            process.kill()
+            process.wait()
+        self._remember(stdout, process.returncode)
+        if died and victim.stays_dead:
+            self._audit_while_dead(row, point)
+            cluster.start(victim.node, victim.daemon)
+        found = problems_at_rest(cluster, self._told())
+        done = operation.done(cluster)
+        if process.returncode == 0 and not done:
+            found.append("the command succeeded, and its effect is not there")
+        if "Traceback" in stderr:
+            found.append(f"a traceback reached the user: {stderr}")
+        row.problems += [f"#{point.count}: {problem}" for problem in found]
+        if died:
+            row.killed += 1
+            row.outcomes["done" if done else "undone"] += 1
+        return died
+
+    def _audit_while_dead(self, row: Row, point: Point) -> None:
+        found = problems_at_rest(self.cluster, self._told(), may_owe=True)
+        row.problems += [f"#{point.count}, while dead: {problem}" for problem in found]
+        if read_store(self.cluster.paths(1)).state.debts:
+            row.outcomes["owed"] += 1
+
+    def _await_death(self, victim: Victim, process: subprocess.Popen[str]) -> bool:
+        """Wait until the victim has died, or has survived the command and what follows it."""
+        cluster = self.cluster
+
+        def dead() -> bool:
+            return cluster.pid(victim.node, victim.daemon) is None
+
+        if wait_for(lambda: dead() or process.poll() is not None, 90.0) and not dead():
+            wait_for(dead, SETTLE_S)
+        return dead()
+
+    def _remember(self, stdout: str, status: int) -> None:
+        """Keep what the client was told: that a job exists, and how it ended."""
+        number = re.match(r"(\d+)\n", stdout)
+        if number is None:
+            return
+        job_id = int(number[1])
+        self.acknowledged.add(job_id)
+        rows = luxi(self.cluster, lambda client: client.call("QueryJobs", [[job_id], ["status"]]))
+        if status == 0:
+            self.final[job_id] = JobStatus.SUCCESS
+        elif rows[0][0] in ("error", "canceled"):  # type: ignore[index]
+            self.final[job_id] = JobStatus(rows[0][0])  # type: ignore[index]
+
+
+def in_config(kind: str, name: str) -> Callable[[VirtualCluster], bool]:
+    """Is there a node or instance C{name} in the configuration?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        objects = getattr(read_store(cluster.paths(1)).state.config, kind)
+        return any(obj.name == name for obj in objects.values())
+
+    return look
+
+
+def admin_up(name: str) -> Callable[[VirtualCluster], bool]:
+    """Should the instance C{name} run?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        config = read_store(cluster.paths(1)).state.config
+        return any(
+            instance.name == name and instance.admin_state == "up"
+            for instance in config.instances.values()
+        )
+
+    return look
+
+
+def negate(look: Callable[[VirtualCluster], bool]) -> Callable[[VirtualCluster], bool]:
+    return lambda cluster: not look(cluster)
+
+
+def print_table(table: Table, write: Callable[[str], object]) -> None:
+    for line in table.lines():
+        write(line)
+
+
+__all__: Sequence[str] = (
+    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "in_config", "negate",
+)  # fmt: skip
