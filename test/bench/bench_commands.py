@@ -93,7 +93,8 @@ def jobs(client: Client) -> None:
         for _, job_id in answers:
             wait_final(client, job_id)
         rates.append(300 / (time.perf_counter() - begin))
-    print(f"{'300 no-op jobs in one SubmitManyJobs':52} {statistics.median(rates):9.0f} jobs/s  [700]")
+    what = "300 no-op jobs in one SubmitManyJobs"
+    print(f"{what:52} {statistics.median(rates):9.0f} jobs/s  [700]")
 
 
 def wait_final(client: Client, job_id: int) -> None:
@@ -132,7 +133,8 @@ def many_instances(cluster: VirtualCluster, client: Client) -> None:
     for good, job_id in answers:
         assert good, job_id
         wait_final(client, job_id)
-    print(f"{'190 diskless instances created':52} {190 / (time.perf_counter() - begin):9.0f} jobs/s")
+    rate = 190 / (time.perf_counter() - begin)
+    print(f"{'190 diskless instances created':52} {rate:9.0f} jobs/s")
     wait_for(lambda: False, 2.0)  # let what follows the jobs come to rest
     listing = timed(lambda: cluster.run("gnt-instance", "list").good(), 20)
     show("gnt-instance list, 200 instances", listing, "[100 ms]")

@@ -1,4 +1,4 @@
-"""Daemons are killed at every place that an operation passes; nothing acknowledged is lost, nothing is left."""
+"""Daemons are killed at every place an operation passes; nothing is lost, nothing is left."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def walk_all(folder: Path, walks: tuple[tuple[Pair, Victim], ...], table: Table)
     """Do some of the walks on a cluster of their own."""
     cluster = make_cluster(folder, failpoints=True)
     try:
-        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install", "--no-start")
-        cluster.run(*add, *COMMON, STILL).good()
+        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install")
+        cluster.run(*add, "--no-start", *COMMON, STILL).good()
         killer = Killer(cluster, table)
         for pair, victim in walks:
             if pair is NODE_ADD:
