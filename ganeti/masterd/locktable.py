@@ -138,7 +138,7 @@ class LockTable:
         return owner in self._enqueue(owner, wanted)
 
     def again(self, owner: int, wanted: Wanted) -> list[int]:
-        """Give back all and ask for C{wanted} in the old place; C{owner} may be among the granted."""
+        """Give all back and ask for C{wanted} in the old place; the answer may have C{owner}."""
         self._drop(owner)
         return self._enqueue(owner, wanted)
 

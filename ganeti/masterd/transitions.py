@@ -56,9 +56,9 @@ def failed(job: Job, index: int, result: Any, now_ns: int) -> Job:
     return _settled(replace(rest, ended=now_ns))
 
 
-def canceled(job: Job, now_ns: int) -> Job:
+def canceled(job: Job, now_ns: int, text: str = CANCELED_TEXT) -> Job:
     """All that had not ended is canceled. Opcodes that ended keep their results."""
-    marked = _each(job, _unfinished, status=OpStatus.CANCELED, result=CANCELED_TEXT, ended=now_ns)
+    marked = _each(job, _unfinished, status=OpStatus.CANCELED, result=text, ended=now_ns)
     return _settled(replace(marked, ended=now_ns))
 
 

@@ -1,0 +1,236 @@
+"""What a unit may touch while its opcode runs (C{operations.unit.JobContext})."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+
+from ganeti.errors import GanetiError, JobCanceled, ProgrammerError
+from ganeti.masterd.debts import Debts
+from ganeti.masterd.hooks import HookRunner
+from ganeti.masterd.joblog import LogBook
+from ganeti.masterd.jobs import ActiveJob, Change, Jobs
+from ganeti.masterd.locks import LockManager
+from ganeti.masterd.locktable import locks_from_held, wanted_from_locks
+from ganeti.masterd.recovery import Recoverer
+from ganeti.model.delta import Delta
+from ganeti.model.job import Job
+from ganeti.model.locks import HeldLock
+from ganeti.model.recovery import (
+    Action,
+    Compensation,
+    Finish,
+    Recovery,
+    Settle,
+    UndoCall,
+    UndoConfig,
+)
+from ganeti.model.reservation import Reservation, ReservationKind
+from ganeti.model.state import State
+from ganeti.operations.unit import END, HookPlan, NameResolver
+from ganeti.paths import Paths
+from ganeti.rpc.calls import Call, encode_call
+from ganeti.rpc.nodes import NodeRpc
+from ganeti.store.commit import Store
+from ganeti.store.reservations import ReservationTable, job_owner
+from ganeti.utils.randomness import Randomness
+
+R = TypeVar("R")
+
+
+@dataclass(kw_only=True, frozen=True)
+class Services:
+    """What the parts of the master daemon that run jobs share."""
+
+    store: Store
+    jobs: Jobs
+    logs: LogBook
+    locks: LockManager
+    reservations: ReservationTable
+    rpc: NodeRpc
+    debts: Debts
+    recoverer: Recoverer
+    hooks: HookRunner
+    resolver: NameResolver
+    paths: Paths
+    clock: IReactorTime
+    random: Randomness
+    forget: Callable[[ActiveJob], None]
+
+    def now_ns(self) -> int:
+        return int(self.clock.seconds() * 1e9)
+
+
+class _Reads:
+    """Node calls that change nothing."""
+
+    def __init__(self, rpc: NodeRpc) -> None:
+        self._rpc = rpc
+
+    def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
+        return self._rpc.call(node_uuid, _read(call))
+
+    def call_all(
+        self, nodes: Iterable[str], call: Call[R]
+    ) -> Awaitable[dict[str, R | GanetiError]]:
+        return self._rpc.call_all(nodes, _read(call))
+
+
+def _read(call: Call[R]) -> Call[R]:
+    if call.changes:
+        raise ProgrammerError(f"{type(call).__name__} changes something: it must be a step")
+    return call
+
+
+class Context:
+    """One opcode's context; the unit sees only what C{JobContext} names."""
+
+    def __init__(self, services: Services, active: ActiveJob, index: int) -> None:
+        self._s = services
+        self._active = active
+        self._steps = 0
+        self._finished = False
+        self.id = active.job.id
+        self.op_index = index
+        self.clock = services.clock
+        self.random = services.random
+        self.rpc = _Reads(services.rpc)
+        self.resolver = services.resolver
+        self.paths = services.paths
+        self.changed_config = False
+
+    # -- looking and saying
+
+    @property
+    def locks_held(self) -> tuple[HeldLock, ...]:
+        return locks_from_held(self._s.locks.held(self.id))
+
+    def snapshot(self) -> State:
+        return self._s.store.committed
+
+    def log(self, message: str) -> None:
+        self._s.logs.add(self.id, self.op_index, message)
+
+    def info(self, message: str) -> None:
+        self.log(f" - INFO: {message}")
+
+    def warn(self, message: str) -> None:
+        self.log(f" - WARNING: {message}")
+
+    def log_entry(self, kind: str, message: Any) -> None:
+        self._s.logs.add(self.id, self.op_index, message, kind)
+
+    async def checkpoint(self) -> None:
+        self._check_canceled()
+
+    def _check_canceled(self) -> None:
+        if self._active.cancel_asked:
+            raise JobCanceled("The job was canceled while it ran")
+
+    # -- keeping others out
+
+    def reserve(self, *reservations: Reservation) -> None:
+        table = self._s.reservations
+        table.reserve(job_owner(self.id), reservations)
+        job = self._active.job
+        self._active.job = replace(job, reservations=table.held(job_owner(self.id)))
+
+    def reserved(self, kind: ReservationKind, node_uuid: str) -> int:
+        own = self._s.reservations.held(job_owner(self.id))
+        mine = sum(r.amount for r in own if r.kind is kind and r.node_uuid == node_uuid)
+        return self._s.reservations.amount(kind, node_uuid) - mine
+
+    async def shrink(self, keep: Sequence[HeldLock]) -> None:
+        self._s.locks.shrink(self.id, wanted_from_locks(keep))
+        job = replace(self._active.job, locks=self.locks_held)
+        if self._active.stored_running:
+            await self._save(job)
+        else:
+            self._s.jobs.show(self._active, job)
+
+    # -- changing
+
+    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
+        self._check_canceled()
+
+        def noticed(state: State) -> Delta:
+            delta = change(state)
+            self.changed_config = self.changed_config or bool(delta)
+            return delta
+
+        records: tuple[Recovery, ...] = ()
+        if undo is not None:
+            records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
+        return await self._record(records, noticed)
+
+    async def step(self, node_uuid: str, call: Call[R], undo: Any = None) -> R:
+        self._check_canceled()
+        if self._finished:
+            raise ProgrammerError("A step after the point of no return must be part of finish()")
+        await self._s.debts.pay(node_uuid)
+        step = self._next_step()
+        request_id = f"{self.id}/{self.op_index}/{step}"
+        if undo is not None:
+            encoded = msgspec.UNSET if undo is END else msgspec.Raw(encode_call(undo))
+            record = UndoCall(
+                op=self.op_index, step=step, node_uuid=node_uuid, undoes=request_id, call=encoded
+            )
+            await self._record((record,))
+        elif not self._active.stored_running:
+            await self._record(())
+        return await self._send(node_uuid, call, request_id)
+
+    async def _send(self, node_uuid: str, call: Call[R], request_id: str) -> R:
+        if call.repeatable:
+            return await self._s.rpc.call(node_uuid, call)
+        self._active.nodes.add(node_uuid)
+        try:
+            return await self._s.rpc.call(node_uuid, call, request_id=request_id, on_line=self.log)
+        except CancelledError:
+            self._check_canceled()
+            raise
+
+    async def finish(self, actions: Sequence[Action], result: Any = None) -> None:
+        self._check_canceled()
+        self._finished = True
+        record = Finish(
+            op=self.op_index, step=self._next_step(), actions=tuple(actions), result=result
+        )
+        with self._active.protect():
+            self.changed_config = True
+            others = tuple(r for r in self._active.job.recovery if r.op != self.op_index)
+            await self._save(replace(self._active.job, recovery=(*others, record)))
+            await self._s.recoverer.complete(self._active, record, self.warn)
+
+    async def settle(self, stage: str, data: Any) -> None:
+        self._check_canceled()
+        step = self._next_step()
+        await self._record((Settle(op=self.op_index, step=step, stage=stage, data=data),))
+
+    async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
+        await self._s.hooks.run(self._active, self.op_index, hooks, phase, nodes, self.warn)
+
+    def _next_step(self) -> int:
+        self._steps += 1
+        return self._steps
+
+    async def _record(
+        self, records: tuple[Recovery, ...], change: Callable[[State], Delta] | None = None
+    ) -> State:
+        """Store recovery records, the job's state with them, and C{change}, in one commit."""
+        job = self._active.job
+        with self._active.protect():
+            state = await self._save(replace(job, recovery=(*job.recovery, *records)), change)
+        self._check_canceled()
+        return state
+
+    async def _save(self, job: Job, change: Change | None = None) -> State:
+        state = await self._s.jobs.save(self._active, job, change)
+        self._active.stored_running = True
+        return state
