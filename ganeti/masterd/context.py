@@ -33,7 +33,7 @@ from ganeti.model.recovery import (
 )
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
-from ganeti.operations.unit import END, HookPlan, NameResolver
+from ganeti.operations.unit import END, HookPlan, NameResolver, NodeCalls
 from ganeti.paths import Paths
 from ganeti.rpc.calls import Call, encode_call
 from ganeti.rpc.nodes import NodeRpc
@@ -100,7 +100,7 @@ class Context:
         self.op_index = index
         self.clock = services.clock
         self.random = services.random
-        self.rpc = _Reads(services.rpc)
+        self.rpc: NodeCalls = _Reads(services.rpc)
         self.resolver = services.resolver
         self.paths = services.paths
         self.changed_config = False

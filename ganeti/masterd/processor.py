@@ -232,9 +232,8 @@ class Processor:
                     more = wanted_from_locks(need.more)
                     self._release_reservations(active)
             await locks.again(owner, merge(locks.held(owner), more))
-        raise LockError(
-            f"What {active.job.ops[index].op_id} has to lock changed {LOCK_ATTEMPTS} times; try again"
-        )
+        name = active.job.ops[index].op_id
+        raise LockError(f"What {name} has to lock changed {LOCK_ATTEMPTS} times; try again")
 
     def _wanted(self, unit: Unit[Any, Any]) -> dict[Key, LockMode]:
         wanted = wanted_from_locks(unit.locks(self._s.store.committed))

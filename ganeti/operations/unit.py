@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeV
 from ganeti.model.delta import Delta
 from ganeti.model.locks import HeldLock
 from ganeti.model.recovery import Action, Compensation
-from ganeti.model.reservation import Reservation
+from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
 from ganeti.rpc.calls import Call
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ganeti.errors import GanetiError
     from ganeti.paths import Paths
+    from ganeti.utils.hosts import Host
     from ganeti.utils.randomness import Randomness
 
 OpT = TypeVar("OpT", bound=OpCode)
@@ -101,11 +102,11 @@ class NodeCalls(Protocol):
 class NameResolver(Protocol):
     """Names to addresses."""
 
-    def resolve(self, name: str) -> Awaitable[tuple[str, str]]:
+    def resolve(self, name: str) -> Awaitable[Host]:
         """Full name and address. @raise ganeti.errors.ResolverError: it does not resolve."""
 
     def answers(self, ip: str, port: int) -> Awaitable[bool]:
-        """Does anything listen (or refuse) at C{ip}? Used to see whether an address is taken."""
+        """Does any machine accept or refuse connections at C{ip}?"""
 
 
 class JobContext(Protocol):
@@ -124,7 +125,10 @@ class JobContext(Protocol):
     rpc: NodeCalls
     resolver: NameResolver
     paths: Paths
-    locks_held: LockRequest
+
+    @property
+    def locks_held(self) -> LockRequest:
+        """What is held now."""
 
     def snapshot(self) -> State:
         """The committed state, now."""
@@ -143,6 +147,9 @@ class JobContext(Protocol):
 
         @raise ganeti.errors.ReservationError: another job has one of them; none was taken.
         """
+
+    def reserved(self, kind: ReservationKind, node_uuid: str) -> int:
+        """How many MiB other jobs and debts keep on a node."""
 
     async def step(self, node_uuid: str, call: Call[R], undo: Call[Any] | _End | None = None) -> R:
         """
