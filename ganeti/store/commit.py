@@ -123,7 +123,6 @@ class Store:
                 f"The database is of term {loaded.position.term}: a master of term {term} is over"
             )
         if freeze:
-            gc.collect()
             gc.freeze()
         store = cls(journal, clock, term, loaded, on_fatal, log_delay_s)
         await store._end_unreadable(loaded)

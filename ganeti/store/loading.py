@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -83,6 +85,23 @@ def load(rows: Rows) -> Loaded:
 
     @raise errors.ConfigurationError: an object cannot be read, or objects contradict each other.
     """
+    with _collector_paused():
+        return _load(rows)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """While many objects are made and none become garbage; loading takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(rows: Rows) -> Loaded:
     changes: list[Change] = []
     for table, record in RECORDS.items():
         changes += [put(obj) for obj in _decode_objects(rows, table, record)]
