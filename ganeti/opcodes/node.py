@@ -18,7 +18,7 @@ class OpNodeAdd(OpCode, frozen=True, kw_only=True, tag="OP_NODE_ADD"):
     primary_ip: Annotated[NonEmpty | None, doc("Default: what the name resolves to")] = None
     secondary_ip: Annotated[NonEmpty | None, doc("For replication; default: the primary")] = None
     readd: Annotated[bool, doc("The node is known and comes back")] = False
-    group: Annotated[NonEmpty | None, doc("Node group; default: the only or default one")] = None
+    group: Annotated[NonEmpty | None, doc("Node group; default: the only one")] = None
     master_capable: Annotated[bool | None, doc("May become candidate; default: yes")] = None
     vm_capable: Annotated[bool | None, doc("May hold instances; default: yes")] = None
     ndparams: Annotated[dict[str, Any] | None, doc("Node parameters of its own")] = None

@@ -44,7 +44,7 @@ class _End(Enum):
 
 
 END: Final = _End.END
-"""An undo that only ends the request it undoes: there is nothing to take back but a running task."""
+"""An undo that only ends the request it undoes: nothing else is to be taken back."""
 
 
 class NeedLocks(Exception):
@@ -64,7 +64,6 @@ class HookPlan:
     @ivar object_type: CLUSTER, NODE, GROUP, INSTANCE, NETWORK.
     @ivar env: variables without the prefix C{GANETI_}.
     @ivar pre_nodes: uuids of nodes that run the scripts before; likewise C{post_nodes}.
-    @ivar env_post: variables after the operation, without the prefix C{GANETI_POST_}; None: same as C{env}.
     """
 
     path: str
@@ -72,7 +71,6 @@ class HookPlan:
     env: Mapping[str, str]
     pre_nodes: tuple[str, ...] = ()
     post_nodes: tuple[str, ...] = ()
-    env_post: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +90,9 @@ class NodeCalls(Protocol):
 
     def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
         """Ask one node. @raise ganeti.errors.RpcError: no answer, or it failed there."""
+
+    def call_at(self, name: str, ip: str, call: Call[R]) -> Awaitable[R]:
+        """Ask a machine that is no node of the cluster yet. Raises as C{call}."""
 
     def call_all(
         self, nodes: Iterable[str], call: Call[R]
@@ -137,13 +138,16 @@ class JobContext(Protocol):
         """
         Change the cluster's state; what C{undo} names is done if a later step fails.
 
-        @param change: pure, from the current state to a delta; raises when its precondition is gone.
+        @param change: pure, from the current state to a delta; it raises when its
+            precondition is gone.
         @return: the committed state that includes the change.
         """
 
     def reserve(self, *reservations: Reservation) -> None:
         """
-        Keep names, addresses and room for this job until it ends; durable with its next recovery record.
+        Keep names, addresses and room for this job until it ends.
+
+        Durable with the job's next recovery record.
 
         @raise ganeti.errors.ReservationError: another job has one of them; none was taken.
         """
@@ -174,7 +178,7 @@ class JobContext(Protocol):
         """Record that recovery asks the unit's C{settle} with this stage and data, first."""
 
     async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
-        """Run hooks now, for units whose post hooks cannot wait for their end (destroy, node remove)."""
+        """Run hooks now: post hooks that cannot wait for the unit's end (destroy, node remove)."""
 
     def log(self, message: str) -> None:
         """A plain line in the job's log."""
@@ -230,7 +234,11 @@ class Unit(Generic[OpT, PlanT]):
         return None
 
     def hooks_after(self, plan: PlanT) -> Mapping[str, str] | None:
-        """Variables for the post hooks, asked after C{execute}; None: those of C{hooks}."""
+        """
+        Variables as they are after C{execute}, for the post hooks; None: those of C{hooks}.
+
+        Scripts get them with the prefix C{GANETI_POST_}, beside those of before.
+        """
         return None
 
     def dry_result(self, plan: PlanT) -> Any:

@@ -1,0 +1,318 @@
+"""Make a new instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganeti.errors import (
+    ErrorCode,
+    OpExecError,
+    OpPrereqError,
+    ReservationError,
+    ResolverError,
+    RpcError,
+)
+from ganeti.model.config import Configuration
+from ganeti.model.delta import Delta, put
+from ganeti.model.disk import Disk
+from ganeti.model.hypervisors import check_hvparams
+from ganeti.model.instance import AdminState, Instance
+from ganeti.model.live import InstanceSpec
+from ganeti.model.locks import Level, exclusive, shared
+from ganeti.model.node import Node
+from ganeti.model.policy import InstanceSizes, policy_violations
+from ganeti.model.recovery import RemoveInstance
+from ganeti.model.reservation import Reservation, ReservationKind
+from ganeti.model.secret import Secret
+from ganeti.model.state import State
+from ganeti.model.templates import TEMPLATES, DiskTemplate
+from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
+from ganeti.operations.asking import ask
+from ganeti.operations.instance.create_request import (
+    InstanceRequest,
+    check_new_name,
+    check_supported,
+    find_primary,
+    read_request,
+)
+from ganeti.operations.instance.disks import make_disk, storage_folder
+from ganeti.operations.instance.environment import instance_hooks
+from ganeti.operations.instance.memory import reserve_memory
+from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
+from ganeti.operations.instance.os_check import check_os
+from ganeti.operations.instance.spec import build_spec, secret_osparams
+from ganeti.operations.instance.startup import check_memory_bounds, stop_call
+from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
+from ganeti.rpc.calls import CheckFileStorage, CreateDisk, RemoveDisk, RunOsCreate, StartInstance
+from ganeti.utils.text import format_unit
+
+NODED_PORT = 1811
+"""Where an address is probed: whatever answers there, even with a refusal, has taken it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatePlan:
+    """The new instance as it will be, and what to do for it."""
+
+    instance: Instance
+    disks: tuple[Disk, ...]
+    spec: InstanceSpec
+    node_name: str
+    install: bool
+    start: bool
+
+
+class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
+    """Disks, operating system, configuration, start; a failure leaves nothing behind."""
+
+    OP = OpInstanceCreate
+
+    def locks(self, state: State) -> LockRequest:
+        check_supported(self.op)
+        name = check_new_name(state.config, self.op.instance_name)
+        node = find_primary(state.config, self.op)
+        return (*exclusive(Level.INSTANCE, name), *shared(Level.NODE, node.uuid))
+
+    async def plan(self) -> CreatePlan:
+        config = self.job.snapshot().config
+        request = read_request(config, self.op)
+        self._say_what_is_ignored(request)
+        own_ip = await self._resolve(request.name)
+        instance, disks = self._design(config, request, own_ip)
+        spec = build_spec(config, instance, disks)
+        check_hvparams(spec.hypervisor, spec.hvparams)
+        check_memory_bounds(spec)
+        self._check_policy(config, request, spec)
+        await self._check_node(config, request, spec)
+        return CreatePlan(
+            instance=instance,
+            disks=disks,
+            spec=spec,
+            node_name=request.node.name,
+            install=request.install,
+            start=request.start,
+        )
+
+    def _say_what_is_ignored(self, request: InstanceRequest) -> None:
+        if self.op.snode is not None and not TEMPLATES[request.template].mirrored_internal:
+            self.job.warn("Secondary node will be ignored on non-mirrored disk template")
+        if self.op.no_install and self.op.start:
+            self.job.info("No-installation mode selected, disabling startup")
+
+    async def _resolve(self, name: str) -> str | None:
+        if not self.op.name_check:
+            return None
+        try:
+            host = await self.job.resolver.resolve(name)
+        except ResolverError as err:
+            raise OpPrereqError(
+                f"The given name ({name}) does not resolve: {err.args[2]}", ErrorCode.RESOLVER
+            ) from err
+        if self.op.ip_check and await self.job.resolver.answers(host.ip, NODED_PORT):
+            raise OpPrereqError(
+                f"IP {host.ip} of instance {name} already in use", ErrorCode.NOT_UNIQUE
+            )
+        return host.ip
+
+    def _design(
+        self, config: Configuration, request: InstanceRequest, own_ip: str | None
+    ) -> tuple[Instance, tuple[Disk, ...]]:
+        self._reserve_name(request.name)
+        context = NicContext(
+            config=config,
+            node=request.node,
+            own_ip=own_ip,
+            conflicts_check=self.op.conflicts_check,
+            identify_defaults=self.op.identify_defaults,
+        )
+        nics = make_nics(read_nics(self.op.nics, context), self.job)
+        disks = self._make_disks(config, request)
+        instance = Instance(
+            uuid=self.job.random.uuid(),
+            name=request.name,
+            primary_node=request.node.uuid,
+            os=request.os_name,
+            hypervisor=request.hypervisor,
+            admin_state=AdminState.UP if request.start else AdminState.DOWN,
+            hvparams=request.hvparams,
+            beparams=request.beparams,
+            osparams=request.osparams,
+            osparams_private=self.op.osparams_private or {},
+            nics=tuple(nics),
+            disks=tuple(disk.uuid for disk in disks),
+            disks_active=request.start,
+            tags=request.tags,
+        )
+        return instance, disks
+
+    def _reserve_name(self, name: str) -> None:
+        try:
+            self.job.reserve(Reservation(kind=ReservationKind.NAME, key=name, job_id=self.job.id))
+        except ReservationError as err:
+            raise OpPrereqError(
+                f"Instance '{name}' is being created by another job", ErrorCode.EXISTS
+            ) from err
+
+    def _make_disks(self, config: Configuration, request: InstanceRequest) -> tuple[Disk, ...]:
+        folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
+        disks = tuple(
+            make_disk(
+                place,
+                wished,
+                template=request.template,
+                uuid=self.job.random.uuid(),
+                folder=folder,
+                driver=self.op.file_driver or FileDriver.LOOP,
+                node_uuid=request.node.uuid,
+            )
+            for place, wished in enumerate(request.disks)
+        )
+        self.job.reserve(
+            *(
+                Reservation(kind=ReservationKind.DISK, key=disk.uuid, job_id=self.job.id)
+                for disk in disks
+            )
+        )
+        return disks
+
+    def _check_policy(
+        self, config: Configuration, request: InstanceRequest, spec: InstanceSpec
+    ) -> None:
+        group = config.groups[request.node.group]
+        sizes = InstanceSizes(
+            memory=spec.beparams.maxmem,
+            vcpus=spec.beparams.vcpus,
+            disks=tuple(disk.size for disk in request.disks),
+            nics=len(spec.nics),
+            spindle_use=spec.beparams.spindle_use,
+            disk_template=request.template,
+        )
+        violations = policy_violations(config.group_policy(group), sizes)
+        if not violations:
+            return
+        text = (
+            f"Instance allocation to group {group.uuid} ({group.name}) violates policy:"
+            f" {', '.join(violations)}"
+        )
+        if not self.op.ignore_ipolicy:
+            raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
+        self.job.warn(text)
+
+    async def _check_node(
+        self, config: Configuration, request: InstanceRequest, spec: InstanceSpec
+    ) -> None:
+        node = request.node
+        if self.op.os_type is not None and not self.op.no_install:
+            secret = secret_osparams(config, spec.instance, self.op.osparams_secret)
+            await check_os(
+                self.job,
+                node,
+                request.os_name,
+                {*spec.osparams, *secret},
+                force_variant=self.op.force_variant,
+            )
+        if request.template is not DiskTemplate.DISKLESS:
+            await self._check_storage(config, request, node)
+        if request.start:
+            await reserve_memory(
+                self.job,
+                node,
+                request.hypervisor,
+                request.name,
+                spec.beparams.maxmem,
+                "creating",
+            )
+
+    async def _check_storage(
+        self, config: Configuration, request: InstanceRequest, node: Node
+    ) -> None:
+        folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
+        problem = await ask(self.job, node, CheckFileStorage(path=folder))
+        if problem:
+            raise OpPrereqError(f"Node {node.name}: {problem}", ErrorCode.ENVIRONMENT)
+
+    def hooks(self, plan: CreatePlan) -> HookPlan:
+        config = self.job.snapshot().config
+        return instance_hooks(
+            config,
+            "instance-add",
+            plan.instance,
+            plan.disks,
+            {"ADD_MODE": self.op.mode},
+            status=str(plan.start),
+        )
+
+    def dry_result(self, plan: CreatePlan) -> list[str]:
+        return [plan.node_name]
+
+    async def execute(self, plan: CreatePlan) -> list[str]:
+        await self._create_disks(plan)
+        if plan.install:
+            await self._install(plan)
+        await self._configure(plan)
+        if plan.start:
+            await self._start(plan)
+        return [plan.node_name]
+
+    async def _create_disks(self, plan: CreatePlan) -> None:
+        for place, disk in enumerate(plan.disks):
+            self.job.log(f"* disk {place}, size {format_unit(disk.size)}")
+        self.job.log("* creating instance disks...")
+        for disk in plan.disks:
+            call = CreateDisk(
+                disk=disk, instance_uuid=plan.instance.uuid, instance_name=plan.instance.name
+            )
+            await self.job.step(plan.instance.primary_node, call, RemoveDisk(disk=disk))
+
+    async def _install(self, plan: CreatePlan) -> None:
+        self.job.log("* running the instance OS create scripts...")
+        call = RunOsCreate(
+            spec=plan.spec,
+            os_name=plan.instance.os,
+            secret_osparams=self._secrets(plan.instance),
+            debug=self.op.debug_level or 0,
+        )
+        try:
+            await self.job.step(plan.instance.primary_node, call, END)
+        except RpcError as err:
+            raise OpExecError(
+                f"Could not add os for instance {plan.instance.name}"
+                f" on node {plan.node_name}: {err}"
+            ) from err
+
+    def _secrets(self, instance: Instance) -> dict[str, Secret]:
+        config = self.job.snapshot().config
+        return secret_osparams(config, instance, self.op.osparams_secret)
+
+    async def _configure(self, plan: CreatePlan) -> None:
+        self.job.log(f"adding instance {plan.instance.name} to cluster config")
+        self.job.log("adding disks to cluster config")
+        undo = RemoveInstance(uuid=plan.instance.uuid)
+        await self.job.commit(add_instance(plan.instance, plan.disks), undo)
+
+    async def _start(self, plan: CreatePlan) -> None:
+        self.job.log("* starting instance...")
+        stop = stop_call(plan.instance, force=True)
+        try:
+            await self.job.step(plan.instance.primary_node, StartInstance(spec=plan.spec), stop)
+        except RpcError as err:
+            raise OpExecError(f"Could not start instance '{plan.instance.name}': {err}") from err
+
+
+def add_instance(instance: Instance, disks: tuple[Disk, ...]) -> Callable[[State], Delta]:
+    """The change that puts a new instance into the configuration."""
+
+    def change(state: State) -> Delta:
+        config = state.config
+        check_new_name(config, instance.name)
+        config.find_node(instance.primary_node)
+        for nic in instance.nics:
+            if nic.mac in config.indexes.macs:
+                raise OpPrereqError(
+                    f"Cannot add '{instance.name}': MAC address '{nic.mac}' already in use",
+                    ErrorCode.NOT_UNIQUE,
+                )
+        return (*map(put, disks), put(instance))
+
+    return change

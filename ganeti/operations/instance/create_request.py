@@ -1,0 +1,195 @@
+"""
+What a request for a new instance says: checks that need no node.
+
+Values that a request may leave to the cluster are filled in here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganeti.errors import ErrorCode, OpPrereqError
+from ganeti.model.cluster import Cluster
+from ganeti.model.config import Configuration
+from ganeti.model.hypervisors import HypervisorName, check_instance_hvparams, parse_hvparams
+from ganeti.model.names import normal_host_name
+from ganeti.model.node import Node
+from ganeti.model.parameters import (
+    DEFAULT,
+    PartialBeParams,
+    own_values,
+    parse_beparams,
+)
+from ganeti.model.tags import with_tags
+from ganeti.model.templates import DiskTemplate
+from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
+from ganeti.operations.instance.disks import WishedDisk, choose_template, read_disks
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceRequest:
+    """A request for a new instance, checked against the cluster."""
+
+    name: str
+    node: Node
+    template: DiskTemplate
+    disks: tuple[WishedDisk, ...]
+    hypervisor: HypervisorName
+    hvparams: dict[str, Any]
+    beparams: PartialBeParams
+    osparams: dict[str, str]
+    os_name: str
+    install: bool
+    start: bool
+    tags: tuple[str, ...]
+
+
+def check_supported(op: OpInstanceCreate) -> None:
+    """@raise OpPrereqError: the request needs what is not available yet, or contradicts itself."""
+    if op.mode is not CreateMode.CREATE:
+        _refuse(f"Creating instances with mode '{op.mode}' is not available yet; use 'create'")
+    if op.forthcoming or op.commit:
+        _refuse("Forthcoming instances are not available yet")
+    if op.instance_communication:
+        _refuse("Instance communication is not available yet")
+    if op.iallocator is not None and op.pnode is not None:
+        _refuse("Do not specify both, iallocator and node")
+    if op.opportunistic_locking and op.iallocator is None:
+        _refuse("Opportunistic locking is only available in combination with an instance allocator")
+    if op.iallocator is not None:
+        _refuse(
+            f"Instance allocator '{op.iallocator}': choosing nodes is not available yet;"
+            " name the node with -n"
+        )
+    if op.ip_check and not op.name_check:
+        _refuse("Cannot do IP address check without a name check")
+    if op.os_type is None and not op.no_install:
+        _refuse("No guest OS or OS image specified")
+
+
+def _refuse(why: str) -> None:
+    raise OpPrereqError(why, ErrorCode.WRONG_INPUT)
+
+
+def check_new_name(config: Configuration, given: str) -> str:
+    """
+    The name in normal form.
+
+    @raise OpPrereqError: it is no host name, or belongs to another instance.
+    """
+    name = normal_host_name(given)
+    if name in config.instance_by_name:
+        raise OpPrereqError(f"Instance '{name}' is already in the cluster", ErrorCode.EXISTS)
+    return name
+
+
+def find_primary(config: Configuration, op: OpInstanceCreate) -> Node:
+    """
+    The node that the request names.
+
+    @raise OpPrereqError: it names none, or an unknown one.
+    """
+    given = op.pnode if op.pnode_uuid is None else op.pnode_uuid
+    if given is not None:
+        return config.find_node(given)
+    default = config.cluster.default_iallocator
+    if default:
+        _refuse(
+            f"The cluster's default instance allocator '{default}' is not available yet;"
+            " name the node with -n"
+        )
+    raise OpPrereqError(
+        "No iallocator or node given and no cluster-wide default iallocator found;"
+        " please specify either an iallocator or a node, or set a cluster-wide default iallocator",
+        ErrorCode.WRONG_INPUT,
+    )
+
+
+def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest:
+    """
+    Check a request.
+
+    @raise OpPrereqError: it cannot be granted.
+    @raise TypeEnforcementError, ParameterError, TagError: a value is malformed.
+    """
+    check_supported(op)
+    name = check_new_name(config, op.instance_name)
+    node = find_primary(config, op)
+    _check_node(config, node, op.group_name)
+    template = choose_template(config, op.disk_template)
+    hypervisor = _choose_hypervisor(config.cluster, op.hypervisor)
+    hvparams = _read_hvparams(config.cluster, hypervisor, op)
+    return InstanceRequest(
+        name=name,
+        node=node,
+        template=template,
+        disks=tuple(read_disks(op.disks, template)),
+        hypervisor=hypervisor,
+        hvparams=hvparams,
+        beparams=_read_beparams(config.cluster, op),
+        osparams=_read_osparams(op.osparams),
+        os_name=op.os_type or "",
+        install=not op.no_install and template is not DiskTemplate.DISKLESS,
+        start=op.start and not op.no_install,
+        tags=with_tags((), op.tags),
+    )
+
+
+def _check_node(config: Configuration, node: Node, group_name: str | None) -> None:
+    problems = {
+        "offline": node.offline,
+        "drained": node.drained,
+        "non-vm_capable": not node.vm_capable,
+    }
+    for problem, has_it in problems.items():
+        if has_it:
+            raise OpPrereqError(
+                f"Cannot use {problem} primary node '{node.name}'", ErrorCode.WRONG_STATE
+            )
+    if group_name is not None and config.find_group(group_name).uuid != node.group:
+        _refuse(f"Node {node.name} does not belong to node group {group_name}")
+
+
+def _choose_hypervisor(cluster: Cluster, wished: HypervisorName | None) -> HypervisorName:
+    hypervisor = cluster.default_hypervisor if wished is None else wished
+    if hypervisor not in cluster.enabled_hypervisors:
+        raise OpPrereqError(
+            f"Selected hypervisor ({hypervisor}) not enabled in the cluster"
+            f" ({', '.join(cluster.enabled_hypervisors)})",
+            ErrorCode.WRONG_STATE,
+        )
+    return hypervisor
+
+
+def _read_hvparams(
+    cluster: Cluster, hypervisor: HypervisorName, op: OpInstanceCreate
+) -> dict[str, Any]:
+    given = {name: value for name, value in op.hvparams.items() if value not in (AUTO, DEFAULT)}
+    values = parse_hvparams(hypervisor, given)
+    check_instance_hvparams(values)
+    if not op.identify_defaults:
+        return values
+    defaults = cluster.hvparams.get(hypervisor, {})
+    return {name: value for name, value in values.items() if value != defaults.get(name)}
+
+
+def _read_beparams(cluster: Cluster, op: OpInstanceCreate) -> PartialBeParams:
+    given = {name: value for name, value in op.beparams.items() if value not in (AUTO, DEFAULT)}
+    values = parse_beparams(given)
+    if not op.identify_defaults:
+        return values
+    defaults = cluster.beparams["default"]
+    own = own_values(values)
+    return PartialBeParams(
+        **{name: value for name, value in own.items() if value != getattr(defaults, name)}
+    )
+
+
+def _read_osparams(given: dict[str, Any]) -> dict[str, str]:
+    for name, value in given.items():
+        if not isinstance(value, str):
+            _refuse(f"OS parameter '{name}' must be a text, not {value!r}")
+    return dict(given)

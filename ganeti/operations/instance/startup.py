@@ -1,0 +1,163 @@
+"""Start an instance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import asdict
+
+from ganeti.errors import ErrorCode, OpExecError, OpPrereqError, RpcError
+from ganeti.model.disk import Disk
+from ganeti.model.hypervisors import check_hvparams, check_instance_hvparams, parse_hvparams
+from ganeti.model.instance import Instance
+from ganeti.model.live import InstanceSpec, RunState
+from ganeti.model.node import Node
+from ganeti.model.parameters import PartialBeParams, parse_beparams
+from ganeti.model.state import State
+from ganeti.opcodes.instance import OpInstanceStartup
+from ganeti.operations.asking import ask, check_online
+from ganeti.operations.instance.environment import instance_hooks
+from ganeti.operations.instance.memory import reserve_memory
+from ganeti.operations.instance.spec import build_spec
+from ganeti.operations.instance.state import (
+    check_not_offline,
+    find_instance,
+    instance_locks,
+    mark_up,
+)
+from ganeti.operations.unit import HookPlan, LockRequest, Unit
+from ganeti.rpc.calls import GetInstance, StartInstance, StopInstance
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartupPlan:
+    """
+    What to start.
+
+    @ivar node_offline: only mark the instance.
+    @ivar running: it runs already: only mark it.
+    @ivar remains: it has ended itself and must be cleared away first.
+    """
+
+    instance: Instance
+    disks: tuple[Disk, ...]
+    spec: InstanceSpec
+    node_offline: bool = False
+    running: bool = False
+    remains: bool = False
+
+
+class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
+    """Start it, then mark it as up; a failure leaves it as it was."""
+
+    OP = OpInstanceStartup
+
+    def locks(self, state: State) -> LockRequest:
+        return instance_locks(state.config, self._instance(state))
+
+    def _instance(self, state: State) -> Instance:
+        return find_instance(state.config, self.op.instance_name, self.op.instance_uuid)
+
+    async def plan(self) -> StartupPlan:
+        state = self.job.snapshot()
+        config = state.config
+        instance = self._instance(state)
+        disks = tuple(config.instance_disks(instance))
+        hvparams, beparams = self._parameters(instance)
+        spec = build_spec(config, instance, disks, hvparams=hvparams, beparams=beparams)
+        check_hvparams(spec.hypervisor, spec.hvparams)
+        check_not_offline(instance)
+        node = config.nodes[instance.primary_node]
+        if node.offline and self.op.ignore_offline_nodes:
+            self._warn_offline()
+            return StartupPlan(instance=instance, disks=disks, spec=spec, node_offline=True)
+        check_online(node)
+        return await self._look(instance, disks, spec, node)
+
+    def _parameters(self, instance: Instance) -> tuple[dict[str, Any], PartialBeParams]:
+        hvparams = parse_hvparams(instance.hypervisor, self.op.hvparams)
+        check_instance_hvparams(hvparams)
+        return hvparams, parse_beparams(self.op.beparams)
+
+    def _warn_offline(self) -> None:
+        self.job.warn("Ignoring offline primary node")
+        if self.op.hvparams or self.op.beparams:
+            self.job.warn("Overridden parameters are ignored")
+
+    async def _look(
+        self, instance: Instance, disks: tuple[Disk, ...], spec: InstanceSpec, node: Node
+    ) -> StartupPlan:
+        call = GetInstance(name=instance.name, hypervisor=instance.hypervisor)
+        found = await ask(self.job, node, call)
+        running = found is not None and found.state in (RunState.RUNNING, RunState.PAUSED)
+        if not running:
+            check_memory_bounds(spec)
+            await reserve_memory(
+                self.job,
+                node,
+                instance.hypervisor,
+                instance.name,
+                spec.beparams.minmem,
+                "starting",
+            )
+        return StartupPlan(
+            instance=instance,
+            disks=disks,
+            spec=spec,
+            running=running,
+            remains=found is not None and not running,
+        )
+
+    def hooks(self, plan: StartupPlan) -> HookPlan:
+        config = self.job.snapshot().config
+        extra = {"FORCE": str(self.op.force)}
+        return instance_hooks(config, "instance-start", plan.instance, plan.disks, extra)
+
+    def hooks_after(self, plan: StartupPlan) -> dict[str, str]:
+        config = self.job.snapshot().config
+        instance = config.instances.get(plan.instance.uuid, plan.instance)
+        extra = {"FORCE": str(self.op.force)}
+        return dict(instance_hooks(config, "instance-start", instance, plan.disks, extra).env)
+
+    async def execute(self, plan: StartupPlan) -> None:
+        if plan.node_offline:
+            self.job.info("Primary node offline, marked instance as started")
+        elif not plan.running:
+            await self._start(plan)
+        if not self.op.no_remember:
+            await self.job.commit(mark_up(plan.instance.uuid))
+
+    async def _start(self, plan: StartupPlan) -> None:
+        instance = plan.instance
+        stop = stop_call(instance, force=True)
+        if plan.remains:
+            timeout_s = float(self.op.shutdown_timeout)
+            await self.job.step(instance.primary_node, stop_call(instance, timeout_s=timeout_s))
+        call = StartInstance(spec=plan.spec, paused=self.op.startup_paused)
+        try:
+            await self.job.step(instance.primary_node, call, stop)
+        except RpcError as err:
+            raise OpExecError(f"Could not start instance '{instance.name}': {err}") from err
+
+
+def stop_call(instance: Instance, *, timeout_s: float = 120, force: bool = False) -> StopInstance:
+    """The call that stops C{instance}."""
+    return StopInstance(
+        name=instance.name,
+        uuid=instance.uuid,
+        hypervisor=instance.hypervisor,
+        shutdown_timeout_s=timeout_s,
+        force=force,
+    )
+
+
+def check_memory_bounds(spec: InstanceSpec) -> None:
+    """@raise OpPrereqError: the least memory is more than the most."""
+    values = asdict(spec.beparams)
+    if values["minmem"] > values["maxmem"]:
+        raise OpPrereqError(
+            f"Value of minmem ({values['minmem']}) must be lower or equal to"
+            f" the value of maxmem ({values['maxmem']})",
+            ErrorCode.WRONG_INPUT,
+        )

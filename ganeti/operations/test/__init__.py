@@ -1,0 +1,1 @@
+"""Units for trying the machinery out."""
