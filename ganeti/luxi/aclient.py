@@ -39,10 +39,10 @@ class AsyncClient:
         except OSError as err:
             raise self._no_master(err) from err
         try:
-            endpoint = UNIXClientEndpoint(  # type: ignore[no-untyped-call]
+            endpoint = UNIXClientEndpoint(
                 self._reactor, f"/proc/self/fd/{directory}/{name}", timeout=self._timeouts.connect
             )
-            connecting: Deferred[_LuxiProtocol] = endpoint.connect(  # type: ignore[no-untyped-call]
+            connecting: Deferred[_LuxiProtocol] = endpoint.connect(
                 Factory.forProtocol(_LuxiProtocol)
             )
             self._protocol = await connecting

@@ -39,6 +39,7 @@ __all__ = [
     "is_plain",
 ]
 
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A method's name and its arguments, still encoded."""
 

@@ -64,6 +64,7 @@ class HookPlan:
     @ivar object_type: CLUSTER, NODE, GROUP, INSTANCE, NETWORK.
     @ivar env: variables without the prefix C{GANETI_}.
     @ivar pre_nodes: uuids of nodes that run the scripts before; likewise C{post_nodes}.
+    @ivar env_post: what C{Unit.hooks_after} said; set by the processor.
     """
 
     path: str
@@ -71,6 +72,7 @@ class HookPlan:
     env: Mapping[str, str]
     pre_nodes: tuple[str, ...] = ()
     post_nodes: tuple[str, ...] = ()
+    env_post: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
