@@ -1,0 +1,270 @@
+"""
+quickstart: a running virtual cluster with two instances, in one folder.
+
+Each step looks at what is there and does what is missing, so that the whole
+may be interrupted anywhere and run again. C{./quickstart} of a checkout makes
+the Python environment and comes here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ganeti
+from ganeti.cli import fleet, programs, vcluster
+from ganeti.cli.terminal import Terminal
+from ganeti.cli.vcluster_layout import CLUSTER_NAME, MARKER, Layout
+from ganeti.errors import GanetiError
+from ganeti.paths import Paths
+from ganeti.utils.durable import write_atomic
+
+NODES = 3
+INSTANCES = {"instance1.example.com": 1, "instance2.example.com": 2}
+OS_NAME = "busybox"
+
+# Written when gnt-cluster init has succeeded: before, a node holds nothing of worth.
+_INITIALISED = ".initialised"
+_COMMAND_LIMIT_S = 180
+_JOBS_LIMIT_S = 120
+_LIVE_JOBS = {"queued", "waiting", "canceling", "running"}
+
+
+class QuickstartError(GanetiError):
+    """A step failed; what the command said was printed."""
+
+
+class Quickstart:
+    """One virtual cluster, on its way to be complete."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.abspath(folder)
+
+    # -- the whole
+
+    def up(self) -> None:
+        """Make or complete the cluster, and show it."""
+        layout = vcluster.setup(self.folder, nodes=NODES)
+        nodes = layout.node_paths()[:NODES]
+        with self._alone():
+            for paths in nodes:
+                install_os(paths)
+            self._initialise(layout)
+            for paths in nodes[1:]:
+                self._add_node(paths.hostname)
+            for name, number in INSTANCES.items():
+                self._add_instance(name, nodes[number - 1].hostname)
+            for command in (["gnt-node", "list"], ["gnt-instance", "list"]):
+                say(f"\n$ {' '.join(command)}")
+                self._run(*command)
+        say(self._farewell())
+
+    def stop(self) -> None:
+        """Stop all daemons; everything stays."""
+        self._check_exists()
+        _raise(fleet.stop(self.folder))
+        say(f"Stopped. Start again with: {self._quickstart()}")
+
+    def destroy(self) -> None:
+        """Stop all daemons and remove the folder."""
+        if not os.path.lexists(self.folder):
+            say(f"{self.folder} does not exist")
+            return
+        self._check_exists()
+        question = f"Remove {self.folder} with all its instances?"
+        if sys.stdin.isatty() and Terminal().ask(question) != "y":
+            raise QuickstartError("Nothing was removed")
+        _raise(fleet.stop(self.folder))
+        remove_folder(self.folder)
+        say(f"Removed {self.folder}")
+
+    # -- steps
+
+    def _initialise(self, layout: Layout) -> None:
+        done = os.path.join(self.folder, _INITIALISED)
+        if not os.path.exists(done) and not self._is_cluster():
+            self._forget(layout.node_paths())
+            say("Initialising the cluster")
+            self._run("gnt-cluster", "init", *vcluster.INIT_OPTIONS, CLUSTER_NAME)
+            write_atomic(done, b"")
+        say("Starting what is not running")
+        _raise(fleet.start(self.folder))
+
+    def _is_cluster(self) -> bool:
+        """Whether somebody initialised it by hand, or the mark was not reached."""
+        fleet.start(self.folder)  # may fail: what is half made is made anew
+        return self._output("gnt-cluster", "info") is not None
+
+    def _forget(self, nodes: list[Paths]) -> None:
+        """Remove what an interrupted init left."""
+        _raise(fleet.stop(self.folder))
+        for paths in nodes:
+            shutil.rmtree(paths.data_dir, ignore_errors=True)
+        vcluster.setup(self.folder, nodes=NODES)
+
+    def _add_node(self, name: str) -> None:
+        self._wait_for_jobs()
+        if name not in self._names("gnt-node"):
+            say(f"Adding {name}")
+            self._run("gnt-node", "add", "--no-ssh-key-check", name)
+
+    def _add_instance(self, name: str, node: str) -> None:
+        self._wait_for_jobs()
+        if name not in self._names("gnt-instance"):
+            say(f"Adding {name}")
+            self._run(
+                *("gnt-instance", "add", "-t", "file", "-o", OS_NAME, "-s", "64M"),
+                *("-B", "memory=128M", "-n", node, name),
+            )
+
+    def _names(self, program: str) -> list[str]:
+        return self._lines(program, "list", "--no-headers", "-o", "name")
+
+    def _wait_for_jobs(self) -> None:
+        """An interrupted run may have left some; they go on in the daemon."""
+        deadline = time.monotonic() + _JOBS_LIMIT_S
+        while _LIVE_JOBS.intersection(
+            self._lines("gnt-job", "list", "--no-headers", "-o", "status")
+        ):
+            if time.monotonic() > deadline:
+                raise QuickstartError("Jobs of an earlier run do not end; see gnt-job list")
+            time.sleep(0.1)
+
+    # -- commands on the first node
+
+    def _argv(self, *words: str) -> list[str]:
+        return [os.path.join(self.folder, "node1.example.com", "cmd"), *words]
+
+    def _run(self, *words: str) -> None:
+        """Run a command for the user to see."""
+        sys.stdout.flush()
+        done = subprocess.run(
+            self._argv(*words), stdin=subprocess.DEVNULL, timeout=_COMMAND_LIMIT_S
+        )
+        if done.returncode != 0:
+            raise QuickstartError(f"{' '.join(words)} failed")
+
+    def _output(self, *words: str) -> str | None:
+        """What a command prints; None when it fails."""
+        done = subprocess.run(
+            self._argv(*words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_LIMIT_S,
+        )
+        return done.stdout if done.returncode == 0 else None
+
+    def _lines(self, *words: str) -> list[str]:
+        output = self._output(*words)
+        if output is None:
+            raise QuickstartError(f"{' '.join(words)} failed")
+        return [line.strip() for line in output.splitlines()]
+
+    # -- the folder
+
+    def _check_exists(self) -> None:
+        if not os.path.exists(os.path.join(self.folder, MARKER)):
+            raise QuickstartError(f"{self.folder} is no virtual cluster")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time in a folder."""
+        with open(os.path.join(self.folder, MARKER), "rb") as marker:
+            try:
+                fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as err:
+                raise QuickstartError(f"Another quickstart works on {self.folder}") from err
+            yield
+
+    def _quickstart(self, action: str = "") -> str:
+        """How to call us again, from where the user is."""
+        top = programs.checkout()
+        word = os.path.relpath(os.path.join(top, "quickstart")) if top else "quickstart"
+        word = word if "/" in word else f"./{word}"
+        folder = os.path.relpath(self.folder)
+        return " ".join(filter(None, [word, action, "" if folder == "vcluster" else folder]))
+
+    def _farewell(self) -> str:
+        command = os.path.join(os.path.relpath(self.folder), "node1.example.com", "cmd")
+        return f"""
+The cluster runs. Try:
+  {command} gnt-instance info instance1.example.com
+  {command} gnt-instance shutdown instance1.example.com
+  {command} gnt-job list
+Stop its daemons, or remove it:
+  {self._quickstart("stop")}
+  {self._quickstart("destroy")}"""
+
+
+def install_os(paths: Paths) -> None:
+    """Give a node the OS definition that comes with Ganeti."""
+    source = os.path.join(os.path.dirname(ganeti.__file__), "share", "os", OS_NAME)
+    target = os.path.join(paths.os_search_path[0], OS_NAME)
+    os.makedirs(target, exist_ok=True)
+    for name in sorted(os.listdir(source)):
+        with open(os.path.join(source, name), "rb") as stream:
+            content = stream.read()
+        mode = 0o755 if content.startswith(b"#!") else 0o644
+        write_atomic(os.path.join(target, name), content, mode)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a cluster's folder; its mark goes last, so that this can be repeated."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name == MARKER:
+            continue
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    os.unlink(os.path.join(folder, MARKER))
+    os.rmdir(folder)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _raise(wrong: list[str]) -> None:
+    if wrong:
+        raise QuickstartError("\n".join(wrong))
+
+
+def main(argv: list[str]) -> int:
+    """C{quickstart [stop|destroy] [FOLDER]}."""
+    action, words = ("up", argv)
+    if argv and argv[0] in ("stop", "destroy"):
+        action, words = argv[0], argv[1:]
+    if len(words) > 1 or any(word.startswith("-") for word in words):
+        sys.stderr.write("Usage: quickstart [stop|destroy] [FOLDER]\n")
+        return 2
+    quickstart = Quickstart(words[0] if words else _default_folder())
+    try:
+        {"up": quickstart.up, "stop": quickstart.stop, "destroy": quickstart.destroy}[action]()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted: run it again to go on\n")
+        return 1
+    except subprocess.TimeoutExpired as err:
+        sys.stderr.write(f"quickstart: {' '.join(err.cmd[1:])} does not end\n")
+        return 1
+    except (GanetiError, OSError) as err:
+        sys.stderr.write(f"quickstart: {err}\n")
+        return 1
+    return 0
+
+
+def _default_folder() -> str:
+    return os.path.join(programs.checkout() or os.getcwd(), "vcluster")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
