@@ -57,6 +57,10 @@ class Dispatcher:
         """The calls that are answered."""
         return frozenset(self._handlers)
 
+    def trusts(self, peer: PeerIdentity) -> bool:
+        """Whether the peer holds an office now: others are not heard at any length."""
+        return self._roles.role_of(peer) not in (Role.NONE, Role.NODE)
+
     async def __call__(self, peer: PeerIdentity, body: bytes) -> bytes:
         """The answer to C{body}, an encoded envelope, sent by C{peer}."""
         try:
@@ -74,7 +78,7 @@ class Dispatcher:
             return build_error(error)
 
     async def _dispatch(self, peer: PeerIdentity, body: bytes) -> bytes:
-        if self._roles.role_of(peer) in (Role.NONE, Role.NODE):
+        if not self.trusts(peer):
             raise Refused(Refusal.ROLE, "this node takes no calls from you")
         envelope, call = _decode(body)
         work = Work(

@@ -248,9 +248,7 @@ def _certify(
     alternative = x509.SubjectAlternativeName(
         [x509.UniformResourceIdentifier(node_uri(node_uuid)), x509.DNSName(name)]
     )
-    usage = x509.ExtendedKeyUsage(
-        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    )
+    both_sides = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     builder = _builder(subject, authority.certificate.subject, public_key, now_s, days)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
     builder = builder.add_extension(alternative, False)

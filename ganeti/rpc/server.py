@@ -1,0 +1,250 @@
+"""The side of a connection that takes calls."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IConsumer, IListeningPort, IPushProducer
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from ganeti.errors import GanetiError
+from ganeti.rpc import limits
+from ganeti.rpc.admission import Admission
+from ganeti.rpc.broker import AsyncReferenceable, NodeBroker, RefusedByPeer
+from ganeti.rpc.envelope import Refusal, build_refusal
+from ganeti.rpc.keepalive import keep_alive
+from ganeti.rpc.roles import PeerIdentity
+from ganeti.rpc.tls import peer_identity
+from ganeti.utils.aio import Condition, with_timeout
+
+log = Logger()
+
+
+class Callee(Protocol):
+    """Who answers calls: noded's dispatcher."""
+
+    def trusts(self, peer: PeerIdentity) -> bool:
+        """Whether the peer holds an office now, so that large bodies are taken from it."""
+
+    async def __call__(self, peer: PeerIdentity, body: bytes) -> bytes:
+        """The answer to an encoded call; never raises."""
+
+
+class _Perspective(AsyncReferenceable):
+    """
+    What one authenticated peer may do on one connection.
+
+    A body up to C{CHUNK} comes with C{call}; a larger one in parts (C{send}), then
+    C{call_sent} with the number of the transfer. An answer up to C{CHUNK} is bytes; of a larger
+    one the answer is C{[number, size]}, and C{fetch} gives part after part.
+    """
+
+    METHODS = {"call": (bytes,), "send": (int, bytes), "call_sent": (int,), "fetch": (int,)}
+
+    def __init__(self, peer: PeerIdentity, callee: Callee) -> None:
+        self._peer = peer
+        self._callee = callee
+        self._running = 0
+        self._sent: dict[int, bytearray] = {}
+        self._to_fetch: dict[int, memoryview] = {}
+        self._answers = 0
+
+    async def remote_call(self, body: bytes) -> bytes | list[int]:
+        if self._running >= limits.CALLS:
+            return build_refusal(Refusal.BUSY, f"{limits.CALLS} calls are under way")
+        self._running += 1
+        try:
+            return self._in_parts(await self._callee(self._peer, body))
+        finally:
+            self._running -= 1
+
+    async def remote_send(self, transfer: int, part: bytes) -> int:
+        if not self._callee.trusts(self._peer):
+            raise RefusedByPeer("this node takes no calls from you")
+        body = self._sent.get(transfer, bytearray())
+        self._sent[transfer] = body
+        if (
+            len(body) + len(part) > limits.BODY_BYTES
+            or self._kept() + len(part) > limits.TRANSFER_BYTES
+            or len(self._sent) > limits.TRANSFERS
+        ):
+            del self._sent[transfer]
+            raise RefusedByPeer("too much at once")
+        body += part
+        return len(body)
+
+    async def remote_call_sent(self, transfer: int) -> bytes | list[int]:
+        try:
+            body = self._sent.pop(transfer)
+        except KeyError:
+            raise RefusedByPeer("nothing was sent under this number") from None
+        return await self.remote_call(bytes(body))
+
+    async def remote_fetch(self, number: int) -> bytes:
+        try:
+            rest = self._to_fetch.pop(number)
+        except KeyError:
+            raise RefusedByPeer("there is nothing to fetch under this number") from None
+        if len(rest) > limits.CHUNK:
+            self._to_fetch[number] = rest[limits.CHUNK :]
+        return bytes(rest[: limits.CHUNK])
+
+    def _in_parts(self, answer: bytes) -> bytes | list[int]:
+        if len(answer) <= limits.CHUNK:
+            return answer
+        if self._kept() + len(answer) > limits.TRANSFER_BYTES:
+            return build_refusal(Refusal.BUSY, "too many large answers are waiting")
+        self._answers += 1
+        self._to_fetch[self._answers] = memoryview(answer)
+        return [self._answers, len(answer)]
+
+    def _kept(self) -> int:
+        return sum(map(len, self._sent.values())) + sum(map(len, self._to_fetch.values()))
+
+
+class _Root(AsyncReferenceable):
+    """The only object that a peer finds; its only method gives the perspective of who it is."""
+
+    METHODS = {"open": ()}
+
+    def __init__(self, broker: NodeBroker, callee: Callee) -> None:
+        self._broker = broker
+        self._callee = callee
+        self._perspective: _Perspective | None = None
+
+    async def remote_open(self) -> _Perspective:
+        if self._perspective is None:
+            peer = peer_identity(self._broker.transport.getPeerCertificate())
+            if not peer.uuid:
+                raise RefusedByPeer("your certificate names no node")
+            self._perspective = _Perspective(peer, self._callee)
+        return self._perspective
+
+
+@implementer(IPushProducer)
+class _Brake:
+    """Reads no more calls from a peer that does not read its answers."""
+
+    def __init__(self, broker: NodeBroker, clock: Any) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._stalled: Any = None
+
+    def pauseProducing(self) -> None:
+        if self._stalled is None:
+            self._broker.transport.pauseProducing()
+            self._stalled = self._clock.callLater(limits.STALLED_S, self._give_up)
+
+    def resumeProducing(self) -> None:
+        if self._stalled is not None:
+            self.release()
+            self._broker.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.release()
+
+    def release(self) -> None:
+        if self._stalled is not None and self._stalled.active():
+            self._stalled.cancel()
+        self._stalled = None
+
+    def _give_up(self) -> None:
+        log.warn("{peer} does not read its answers", peer=self._broker.peer_address())
+        self._broker.transport.abortConnection()
+
+
+class _ServerFactory(Factory):
+    """Makes the broker of each accepted connection."""
+
+    noisy = False
+    unsafeTracebacks = False
+
+    def __init__(self, callee: Callee, clock: Any, gone: Condition) -> None:
+        self._callee = callee
+        self._clock = clock
+        self._gone = gone
+        self._brakes: dict[NodeBroker, _Brake] = {}
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        broker = NodeBroker(False, self, self._admit, self._left)
+        broker.setNameForLocal("root", _Root(broker, self._callee))
+        return broker
+
+    def clientConnectionMade(self, broker: NodeBroker) -> None:
+        """PB tells; there is nothing to do."""
+
+    def _admit(self, broker: NodeBroker) -> None:
+        broker.transport.transport.admit()
+        keep_alive(broker.transport)
+        self._brakes[broker] = _Brake(broker, self._clock)
+        consumer: IConsumer = broker.transport
+        consumer.registerProducer(self._brakes[broker], True)
+
+    def _left(self, broker: NodeBroker, reason: BaseException) -> None:
+        brake = self._brakes.pop(broker, None)
+        if brake is not None:
+            brake.release()
+        self._gone.notify_all()
+
+
+class NodeServer:
+    """Listens for calls to this node."""
+
+    def __init__(self, reactor: Any, callee: Callee, options: CertificateOptions) -> None:
+        """@param reactor: provides IReactorTCP and IReactorTime."""
+        self._reactor = reactor
+        self._gone = Condition()
+        factory = _ServerFactory(callee, reactor, self._gone)
+        tls = TLSMemoryBIOFactory(options, False, factory, reactor)
+        tls.noisy = False
+        self._admission = Admission(tls, reactor)
+        self._admission.noisy = False
+        self._port: IListeningPort | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._port is not None
+        address: Any = self._port.getHost()
+        return int(address.port)
+
+    async def listen(self, host: str, port: int) -> None:
+        """
+        @param port: 0 takes a free one.
+        @raise GanetiError: the address cannot be listened on.
+        """
+        kind: Any = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+        try:
+            self._port = await kind(self._reactor, port, interface=host).listen(self._admission)
+        except CannotListenError as err:
+            why = getattr(err.socketError, "strerror", None) or str(err.socketError)
+            raise GanetiError(f"Cannot listen on {host} port {port}: {why}") from err
+
+    async def close(self) -> None:
+        """Listen no more and break all connections."""
+        if self._port is not None:
+            port, self._port = self._port, None
+            await maybeDeferred(port.stopListening)
+        for connection in self._admission.connections():
+            connection.abortConnection()
+        try:
+            await with_timeout(self._all_gone(), 5.0, self._reactor, _StillThere())
+        except CancelledError:
+            raise
+        except _StillThere:
+            log.warn("Connections do not end")
+
+    async def _all_gone(self) -> None:
+        while self._admission.connections():
+            await self._gone.wait()
+
+
+class _StillThere(GanetiError):
+    """Connections that do not end."""
