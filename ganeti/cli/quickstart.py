@@ -23,14 +23,14 @@ from ganeti.cli.terminal import Terminal
 from ganeti.cli.vcluster_layout import CLUSTER_NAME, MARKER, Layout
 from ganeti.errors import GanetiError
 from ganeti.paths import Paths
-from ganeti.utils.durable import write_atomic
+from ganeti.utils.durable import remove, write_atomic
 
 NODES = 3
 INSTANCES = {"instance1.example.com": 1, "instance2.example.com": 2}
 OS_NAME = "busybox"
 
-# Written when gnt-cluster init has succeeded: before, a node holds nothing of worth.
-_INITIALISED = ".initialised"
+# There while gnt-cluster init runs: what an interrupted one left is worth nothing.
+_INITIALISING = ".initialising"
 _COMMAND_LIMIT_S = 180
 _JOBS_LIMIT_S = 120
 _LIVE_JOBS = {"queued", "waiting", "canceling", "running"}
@@ -87,17 +87,20 @@ class Quickstart:
     # -- steps
 
     def _initialise(self, layout: Layout) -> None:
-        done = os.path.join(self.folder, _INITIALISED)
-        if not os.path.exists(done) and not self._is_cluster():
-            self._forget(layout.node_paths())
+        mark = os.path.join(self.folder, _INITIALISING)
+        nodes = layout.node_paths()
+        if os.path.exists(mark) and not self._is_cluster():
+            self._forget(nodes)
+        if not fleet.is_set_up(nodes[0]):
             say("Initialising the cluster")
+            write_atomic(mark, b"")
             self._run("gnt-cluster", "init", *vcluster.INIT_OPTIONS, CLUSTER_NAME)
-            write_atomic(done, b"")
+        remove(mark)
         say("Starting what is not running")
         _raise(fleet.start(self.folder))
 
     def _is_cluster(self) -> bool:
-        """Whether somebody initialised it by hand, or the mark was not reached."""
+        """Whether an init that was interrupted had done its work."""
         fleet.start(self.folder)  # may fail: what is half made is made anew
         return self._output("gnt-cluster", "info") is not None
 
