@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -12,6 +13,9 @@ from ganeti.store.database import LOG_KEPT, Database
 from ganeti.store.entry import Entry
 from ganeti.store.journal import DatabaseJournal
 from ganeti.store.thread import InPlace
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -26,19 +30,26 @@ class MemoryJournal(DatabaseJournal):
     The real tables, in memory.
 
     By itself every append is durable at once. After C{hold()} appends wait, unsynced, until
-    C{sync()}; C{lose_unsynced()} is a crash: what waits is gone, and its waiters never hear of it.
-    Hand the journal to the next life of its owner to simulate a restart.
+    C{sync()}. C{lose_unsynced()} is a crash: what waits is gone, this object never answers again
+    (its owner is dead, even if its timers are not), and the journal of the next life is returned.
     """
 
-    def __init__(self, *, log_kept: int = LOG_KEPT) -> None:
-        super().__init__(Database(":memory:", log_kept=log_kept), InPlace())
+    def __init__(self, *, log_kept: int = LOG_KEPT, database: Database | None = None) -> None:
+        """@param database: of the life before."""
+        super().__init__(database or Database(":memory:", log_kept=log_kept), InPlace())
         self._held: list[_Unsynced] | None = None
         self._refusals: list[Exception] = []
+        self._dead = False
+
+    async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._dead:
+            await Deferred()
+        return await super()._run(function, *args, **kwargs)
 
     async def append(self, batch: Sequence[Entry], header: StateHeader) -> None:
-        if self._refusals:
+        if self._refusals and not self._dead:
             raise self._refusals.pop(0)
-        if self._held is None:
+        if self._held is None or self._dead:
             await super().append(batch, header)
             return
         waiting = _Unsynced(batch, header)
@@ -46,7 +57,7 @@ class MemoryJournal(DatabaseJournal):
         await waiting.done
 
     async def probe(self) -> None:
-        if self._refusals:
+        if self._refusals and not self._dead:
             raise self._refusals.pop(0)
         await super().probe()
 
@@ -78,12 +89,17 @@ class MemoryJournal(DatabaseJournal):
         for waiting in held:
             waiting.done.errback(reason)
 
-    def lose_unsynced(self, kept: int = 0) -> None:
-        """Crash: of what waits only the first C{kept} appends reached the disk, unacknowledged."""
+    def lose_unsynced(self, kept: int = 0) -> MemoryJournal:
+        """
+        Crash.
+
+        @param kept: how many of the appends that wait reached the disk, though unacknowledged.
+        @return: the journal as the next life opens it.
+        """
         for waiting in (self._held or [])[:kept]:
             self._database.append(waiting.batch, waiting.header)
-        self._held = None
-        self._refusals = []
+        self._dead = True
+        return MemoryJournal(database=self._database)
 
     async def close(self) -> None:
         """Nothing to let go of: the next life reads on."""

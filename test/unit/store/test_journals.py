@@ -44,6 +44,17 @@ class SqliteJournalTests(JournalContract):
 del JournalContract
 
 
+def write(path: str, content: bytes) -> None:
+    """Make a file."""
+    Path(path).write_bytes(content)
+
+
+def overwrite_all_but_first_page(path: str) -> None:
+    """The file still looks like a database, and is none."""
+    content = Path(path).read_bytes()
+    write(path, content[:4096] + b"\x5a" * (len(content) - 4096))
+
+
 class OpeningTests(TestCase):
     """What a start says about a file that cannot be used: one line, which names it."""
 
@@ -66,13 +77,13 @@ class OpeningTests(TestCase):
     async def test_not_a_database(self) -> None:
         """The file holds something else."""
         path = self.mktemp()
-        Path(path).write_bytes(b"these are not the bytes you are looking for" * 100)
+        write(path, b"these are not the bytes you are looking for" * 100)
         self.assertIn("is damaged", await self.refusal(path))
 
     async def test_empty_file(self) -> None:
         """An empty file, as a crash before the first write may leave, is an empty journal."""
         path = self.mktemp()
-        Path(path).touch()
+        write(path, b"")
         journal = await SqliteJournal.open(path, reactor)
         self.assertEqual((await journal.load()).position.index, 0)
         await journal.close()
@@ -88,8 +99,7 @@ class OpeningTests(TestCase):
     async def test_damaged_pages(self) -> None:
         """Pages were overwritten."""
         path = await self.made()
-        content = Path(path).read_bytes()
-        Path(path).write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
+        overwrite_all_but_first_page(path)
         self.assertIn("damaged", await self.refusal(path))
 
     async def test_unreadable_object(self) -> None:
@@ -164,9 +174,10 @@ class LosingTests(SynchronousTestCase):
         self.successResultOf(self.append(1))
         self.journal.hold()
         waiting = [self.append(number) for number in (2, 3, 4)]
-        self.journal.lose_unsynced(kept=1)
+        dead, self.journal = self.journal, self.journal.lose_unsynced(kept=1)
         for deferred in waiting:
             self.assertNoResult(deferred)
+        self.assertNoResult(Deferred.fromCoroutine(dead.append([], self.history.header)))
         self.assertEqual(self.held(), [1, 2])
 
     def test_refusals(self) -> None:

@@ -21,6 +21,11 @@ def not_expected(err: Exception) -> None:
     raise AssertionError from err
 
 
+def write(path: str, content: bytes) -> None:
+    """Make a file."""
+    Path(path).write_bytes(content)
+
+
 class MemoryNodeStateTests(NodeStateContract):
     """In memory."""
 
@@ -64,7 +69,7 @@ class OpeningTests(TestCase):
     async def test_damaged(self) -> None:
         """It is none."""
         path = self.mktemp()
-        Path(path).write_bytes(b"x" * 5000)
+        write(path, b"x" * 5000)
         self.assertIn("damaged", await self.refusal(path))
 
     async def test_in_use(self) -> None:
