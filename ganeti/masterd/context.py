@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -213,8 +213,15 @@ class Context:
         step = self._next_step()
         await self._record((Settle(op=self.op_index, step=step, stage=stage, data=data),))
 
-    async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
-        await self._s.hooks.run(self._active, self.op_index, hooks, phase, nodes, self.warn)
+    async def run_hooks(
+        self,
+        hooks: HookPlan,
+        phase: str,
+        nodes: Sequence[str],
+        after: Mapping[str, str] | None = None,
+    ) -> None:
+        active, index = self._active, self.op_index
+        await self._s.hooks.run(active, index, hooks, phase, nodes, self.warn, after)
 
     def _next_step(self) -> int:
         self._steps += 1

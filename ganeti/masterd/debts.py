@@ -64,10 +64,6 @@ class Debts:
         debts = self._store.committed.debts.values()
         return sorted((d for d in debts if d.node_uuid == node_uuid), key=lambda d: d.created)
 
-    def owes(self, node_uuid: str, job_id: int) -> bool:
-        """Whether the node still has to keep what it knows of the job."""
-        return any(debt.job_id == job_id for debt in self.of_node(node_uuid))
-
     async def pay(self, node_uuid: str) -> None:
         """
         Let the node do what it owes; nothing is fine.

@@ -37,20 +37,23 @@ class HookRunner:
         phase: str,
         nodes: Sequence[str],
         say: Say,
+        after: Mapping[str, str] | None = None,
     ) -> None:
         """
         Run C{hooks} on C{nodes}; nodes that do not answer are named in the log.
 
+        @param after: variables as they are after the operation; None: as before.
         @raise HooksAbort: a script failed before the operation.
         @raise HooksFailure: no node at all answered before the operation.
         """
         if not nodes:
             return
-        call = RunHooks(
-            path=hooks.path,
-            phase=HookPhase(phase),
-            env=build_env(self._store.committed.config, active, index, hooks, phase, self._paths),
-        )
+        env = build_env(self._store.committed.config, hooks, phase, self._paths)
+        env["GANETI_OP_CODE"] = active.job.ops[index].op_id
+        if phase == HookPhase.POST and hooks.path != CONFIG_UPDATE:
+            values = hooks.env if after is None else after
+            env |= {f"GANETI_POST_{key}": value for key, value in values.items()}
+        call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=env)
         request_id = f"{active.job.id}/{index}/{hooks.path}-{phase}"
         active.nodes.update(nodes)
         answers = await gather_results(
@@ -87,15 +90,8 @@ class HookRunner:
         return node_uuid if node is None else node.name
 
 
-def build_env(
-    config: Configuration,
-    active: ActiveJob,
-    index: int,
-    hooks: HookPlan,
-    phase: str,
-    paths: Paths,
-) -> dict[str, str]:
-    """The variables of the scripts, complete with prefixes; the node adds PATH."""
+def build_env(config: Configuration, hooks: HookPlan, phase: str, paths: Paths) -> dict[str, str]:
+    """The variables of all operations and those of C{hooks}; the node adds PATH."""
     env = {
         "GANETI_CLUSTER": config.cluster.cluster_name,
         "GANETI_DATA_DIR": paths.data_dir,
@@ -103,12 +99,7 @@ def build_env(
         "GANETI_HOOKS_PHASE": phase,
         "GANETI_HOOKS_VERSION": HOOKS_VERSION,
         "GANETI_MASTER": config.master.name,
-        "GANETI_OP_CODE": active.job.ops[index].op_id,
     }
     if hooks.object_type:
         env["GANETI_OBJECT_TYPE"] = hooks.object_type
-    env |= {f"GANETI_{key}": value for key, value in hooks.env.items()}
-    if phase == HookPhase.POST and hooks.path != CONFIG_UPDATE:
-        after = hooks.env if hooks.env_post is None else hooks.env_post
-        env |= {f"GANETI_POST_{key}": value for key, value in after.items()}
-    return env
+    return env | {f"GANETI_{key}": value for key, value in hooks.env.items()}

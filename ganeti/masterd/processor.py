@@ -273,10 +273,9 @@ class Processor:
             return result
         if active.stored_running:
             result = await self._pass_return(active, index, result)
-        env = unit.hooks_after(plan)
+        after = unit.hooks_after(plan)
         for each, nodes in planned:
-            known = each if env is None else _with_post(each, env)
-            await context.run_hooks(known, "post", nodes)
+            await context.run_hooks(each, "post", nodes, after)
         return result
 
     def _config_update(self, hooks: HookPlan | None) -> tuple[HookPlan, tuple[str, ...]]:
@@ -394,17 +393,6 @@ def _with_reservations(debts: list[Debt], job: Job) -> list[Debt]:
     if not debts:
         return debts
     return [*debts[:-1], replace(debts[-1], reservations=job.reservations)]
-
-
-def _with_post(hooks: HookPlan, env: Mapping[str, str]) -> HookPlan:
-    return HookPlan(
-        path=hooks.path,
-        object_type=hooks.object_type,
-        env=hooks.env,
-        pre_nodes=hooks.pre_nodes,
-        post_nodes=hooks.post_nodes,
-        env_post=env,
-    )
 
 
 def _shown_plan(plan: Any) -> Any:
