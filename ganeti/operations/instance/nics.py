@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from ganeti.errors import ErrorCode, OpPrereqError, ReservationError
 from ganeti.model.config import Configuration
 from ganeti.model.names import check_object_name, is_ip, normal_mac
@@ -170,24 +172,28 @@ def make_nics(wished: Iterable[WishedNic], job: JobContext) -> list[Nic]:
     """
     Give each interface its uuid and MAC, and reserve MACs and addresses.
 
-    @raise OpPrereqError: another instance or job has one of them.
+    @raise OpPrereqError: another instance, job or interface has one of them.
     """
-    return [_make(each, job) for each in wished]
+    made: list[Nic] = []
+    addresses: set[tuple[str, str]] = set()
+    for each in wished:
+        ip, link = each.nic.ip, each.filled.link
+        if ip is not None:
+            if (ip, link) in addresses:
+                raise OpPrereqError(
+                    f"IP address {ip} is given to two NICs on link {link}", ErrorCode.NOT_UNIQUE
+                )
+            addresses.add((ip, link))
+            _reserve_ip(ip, each.filled, job)
+        made.append(_make(each, {nic.mac for nic in made}, job))
+    return made
 
 
-def _make(wished: WishedNic, job: JobContext) -> Nic:
-    nic = wished.nic
-    if nic.ip is not None:
-        _reserve_ip(nic.ip, wished.filled, job)
-    if wished.needs_mac:
-        mac = _new_mac(job)
-    else:
-        mac = nic.mac
-        if not _reserve(job, ReservationKind.MAC, mac):
-            raise OpPrereqError(
-                f"MAC address {mac} already in use in cluster", ErrorCode.NOT_UNIQUE
-            )
-    return Nic(uuid=job.random.uuid(), mac=mac, ip=nic.ip, name=nic.name, nicparams=nic.nicparams)
+def _make(wished: WishedNic, used: set[str], job: JobContext) -> Nic:
+    mac = _new_mac(used, job) if wished.needs_mac else wished.nic.mac
+    if mac in used or not _reserve(job, ReservationKind.MAC, mac):
+        raise OpPrereqError(f"MAC address {mac} already in use in cluster", ErrorCode.NOT_UNIQUE)
+    return replace(wished.nic, uuid=job.random.uuid(), mac=mac)
 
 
 def _reserve_ip(ip: str, filled: NicParams, job: JobContext) -> None:
@@ -201,17 +207,18 @@ def _reserve_ip(ip: str, filled: NicParams, job: JobContext) -> None:
                     f" on link {filled.link}",
                     ErrorCode.NOT_UNIQUE,
                 )
-    if not _reserve(job, ReservationKind.IP, f"{filled.link}/{ip}"):
+    if not _reserve(job, ReservationKind.IP, ip):
         raise OpPrereqError(
             f"IP address {ip} is being given to an instance by another job", ErrorCode.NOT_UNIQUE
         )
 
 
-def _new_mac(job: JobContext) -> str:
+def _new_mac(used: set[str], job: JobContext) -> str:
     config = job.snapshot().config
     for _ in range(_MAC_TRIES):
         mac = job.random.mac(config.cluster.mac_prefix)
-        if mac not in config.indexes.macs and _reserve(job, ReservationKind.MAC, mac):
+        taken = mac in used or mac in config.indexes.macs
+        if not taken and _reserve(job, ReservationKind.MAC, mac):
             return mac
     raise OpPrereqError(
         f"No free MAC address with prefix {config.cluster.mac_prefix} found",

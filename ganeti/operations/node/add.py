@@ -136,7 +136,7 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
 
     def _reserve(self, name: str, primary: str, secondary: str) -> None:
         wanted = [(ReservationKind.NAME, name)]
-        wanted += [(ReservationKind.IP, f"node/{ip}") for ip in {primary, secondary}]
+        wanted += [(ReservationKind.IP, ip) for ip in sorted({primary, secondary})]
         try:
             self.job.reserve(
                 *(Reservation(kind=kind, key=key, job_id=self.job.id) for kind, key in wanted)
