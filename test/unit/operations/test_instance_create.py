@@ -339,7 +339,7 @@ class CreateTests(SynchronousTestCase):
             str(error),
             "Could not add os for instance web1 on node node2.example.com: Node node2: status 1",
         )
-        self.assertEqual([undo for _, undo in self.job.undone][0], END)
+        self.assertEqual(next(undo for _, undo in self.job.undone), END)
         self.nothing_is_left()
 
     def test_failing_start(self) -> None:

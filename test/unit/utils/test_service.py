@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -74,7 +75,7 @@ class RootServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.probe = Probe()
-        self.pid_file = Path(self.mktemp())
+        self.pid_file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "probe.pid"
         self.statuses: list[int] = []
         self.read_fd, write_fd = os.pipe()
         self.addCleanup(os.close, self.read_fd)
