@@ -37,6 +37,7 @@ from ganeti.operations.unit import END, HookPlan, NameResolver, NodeCalls
 from ganeti.paths import Paths
 from ganeti.rpc.calls import Call, encode_call
 from ganeti.rpc.nodes import NodeRpc
+from ganeti.rpc.transport import NodeAddress
 from ganeti.store.commit import Store
 from ganeti.store.reservations import ReservationTable, job_owner
 from ganeti.utils.randomness import Randomness
@@ -54,6 +55,7 @@ class Services:
     locks: LockManager
     reservations: ReservationTable
     rpc: NodeRpc
+    noded_port: int
     debts: Debts
     recoverer: Recoverer
     hooks: HookRunner
@@ -70,11 +72,15 @@ class Services:
 class _Reads:
     """Node calls that change nothing."""
 
-    def __init__(self, rpc: NodeRpc) -> None:
+    def __init__(self, rpc: NodeRpc, port: int) -> None:
         self._rpc = rpc
+        self._port = port
 
     def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
         return self._rpc.call(node_uuid, _read(call))
+
+    def call_at(self, name: str, ip: str, call: Call[R], uuid: str = "") -> Awaitable[R]:
+        return self._rpc.call_at(NodeAddress(uuid, name, ip, self._port), call)
 
     def call_all(
         self, nodes: Iterable[str], call: Call[R]
@@ -100,7 +106,7 @@ class Context:
         self.op_index = index
         self.clock = services.clock
         self.random = services.random
-        self.rpc: NodeCalls = _Reads(services.rpc)
+        self.rpc: NodeCalls = _Reads(services.rpc, services.noded_port)
         self.resolver = services.resolver
         self.paths = services.paths
         self.changed_config = False

@@ -146,6 +146,7 @@ class MasterDaemon:
             locks=self.locks,
             reservations=self.reservations,
             rpc=self.rpc,
+            noded_port=given.noded_port,
             debts=self.debts,
             recoverer=recoverer,
             hooks=HookRunner(store, self.rpc, given.paths),

@@ -93,8 +93,13 @@ class NodeCalls(Protocol):
     def call(self, node_uuid: str, call: Call[R]) -> Awaitable[R]:
         """Ask one node. @raise ganeti.errors.RpcError: no answer, or it failed there."""
 
-    def call_at(self, name: str, ip: str, call: Call[R]) -> Awaitable[R]:
-        """Ask a machine that is no node of the cluster yet. Raises as C{call}."""
+    def call_at(self, name: str, ip: str, call: Call[R], uuid: str = "") -> Awaitable[R]:
+        """
+        Ask a machine that is no node of the cluster yet, or tell it what may be told twice.
+
+        @param uuid: which its certificate must name, if that is known.
+        @raise ganeti.errors.RpcError: no answer, or it failed there.
+        """
 
     def call_all(
         self, nodes: Iterable[str], call: Call[R]

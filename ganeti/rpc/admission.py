@@ -12,6 +12,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
 from ganeti.rpc import limits
+from ganeti.utils.aio import Condition
 
 log = Logger()
 
@@ -56,8 +57,8 @@ class Guarded(_Wrapper):  # type: ignore[misc]
 
     def connectionLost(self, reason: Failure) -> None:
         self._stop_waiting()
-        self.factory.left(self)
         super().connectionLost(reason)
+        self.factory.left(self)
 
     def _stop_waiting(self) -> None:
         self.factory.handshakes.pop(self, None)
@@ -73,6 +74,8 @@ class Admission(_Factory):  # type: ignore[misc]
         self.clock = clock
         self.handshakes: dict[Guarded, None] = {}  # in order of arrival
         self._by_address: Counter[str] = Counter()
+        self._connections: set[Guarded] = set()
+        self._left = Condition()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         address = str(getattr(addr, "host", "?"))
@@ -83,6 +86,7 @@ class Admission(_Factory):  # type: ignore[misc]
             self._give_up(next(iter(self.handshakes)))
         guarded = Guarded(self, self.wrappedFactory.buildProtocol(addr), address)
         self._by_address[address] += 1
+        self._connections.add(guarded)
         self.handshakes[guarded] = None
         return guarded
 
@@ -95,7 +99,14 @@ class Admission(_Factory):  # type: ignore[misc]
         self._by_address[guarded.address] -= 1
         if not self._by_address[guarded.address]:
             del self._by_address[guarded.address]
+        self._connections.discard(guarded)
+        self._left.notify_all()
 
     def connections(self) -> list[Guarded]:
         """Those that are open."""
-        return list(self.protocols)
+        return list(self._connections)
+
+    async def empty(self) -> None:
+        """Return when there are none."""
+        while self._connections:
+            await self._left.wait()

@@ -240,7 +240,7 @@ class WriteSsconf(Call[None], frozen=True, kw_only=True, tag="write_ssconf"):
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
-    values: dict[str, str]
+    values: dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z")], str]
 
     def object_key(self) -> str:
         return "ssconf"

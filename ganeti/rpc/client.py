@@ -39,7 +39,16 @@ class PbTransport:
         self._links: dict[str, _Link] = {}
 
     async def send(self, node_uuid: str, body: bytes, timeout_s: float) -> bytes:
-        link = self._link(node_uuid)
+        return await self._exchange(self._link(node_uuid), body, timeout_s)
+
+    async def send_to(self, address: NodeAddress, body: bytes, timeout_s: float) -> bytes:
+        link = _Link(address, self._dialer, self._clock)
+        try:
+            return await self._exchange(link, body, timeout_s)
+        finally:
+            await link.close()
+
+    async def _exchange(self, link: _Link, body: bytes, timeout_s: float) -> bytes:
         name = link.address.name
         if len(body) > limits.BODY_BYTES:
             raise NodeRefused(name, f"a call of {len(body)} bytes is too large")

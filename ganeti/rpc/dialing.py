@@ -89,7 +89,8 @@ class _Line(Factory):
         self._settled.set()
 
     def _check(self, broker: NodeBroker) -> None:
-        check_node(broker.transport.getPeerCertificate(), self._address.uuid)
+        if self._address.uuid:
+            check_node(broker.transport.getPeerCertificate(), self._address.uuid)
         keep_alive(broker.transport)
 
     def _lost(self, broker: NodeBroker, reason: BaseException) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -32,7 +32,7 @@ from ganeti.rpc.envelope import (
     build_envelope,
     parse_answer,
 )
-from ganeti.rpc.transport import AddressBook, INodeTransport
+from ganeti.rpc.transport import AddressBook, INodeTransport, NodeAddress
 from ganeti.utils import failpoints
 from ganeti.utils.aio import as_deferred, gather_results, sleep
 
@@ -93,6 +93,21 @@ class NodeRpc:
             return await self._watch(node_uuid, call, request_id or "", on_line)
         return self._result(node_uuid, call, answer)
 
+    async def call_at(self, address: NodeAddress, call: Call[R]) -> R:
+        """
+        Send a call, which may be repeated at will, to a machine that is no node yet.
+
+        @raise RpcError: it was not done, or failed there, or that is not known (C{lost}).
+        """
+        if call.task or (call.changes and not call.repeatable):
+            raise ProgrammerError(f"{tag_of(call)} was sent to a machine that is no node")
+        body = build_envelope(encode_call(call), self._term, None, None)
+        limit_s = MARGIN_S + call.limit_s()
+        answer = await self._reach(
+            address.name, call, lambda: self._transport.send_to(address, body, limit_s)
+        )
+        return self._result(address.name, call, answer)
+
     async def run_task(
         self,
         node_uuid: str,
@@ -131,14 +146,21 @@ class NodeRpc:
             await sleep(self._clock, _REPEAT_EVERY_S)
 
     async def _attempt(self, node_uuid: str, call: Call[Any], body: bytes) -> Answer:
+        limit_s = MARGIN_S + (call.timeout_s if call.task else call.limit_s())
+        return await self._reach(
+            self._name(node_uuid), call, lambda: self._transport.send(node_uuid, body, limit_s)
+        )
+
+    async def _reach(
+        self, name: str, call: Call[Any], send: Callable[[], Awaitable[bytes]]
+    ) -> Answer:
+        """Do C{send}, between failpoints."""
         tag = tag_of(call)
-        name = self._name(node_uuid)
         try:
             failpoints.reach("call.send.before", tag)
         except failpoints.FailpointError as error:
             raise NodeUnreachable(name, str(error)) from error
-        limit_s = MARGIN_S + (call.timeout_s if call.task else call.limit_s())
-        sending = as_deferred(self._transport.send(node_uuid, body, limit_s))
+        sending = as_deferred(send())
         try:
             failpoints.reach("call.send.waiting", tag)
         except failpoints.FailpointError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IConsumer, IListeningPort, IPushProducer
@@ -22,9 +22,11 @@ from ganeti.rpc.envelope import Refusal, build_refusal
 from ganeti.rpc.keepalive import keep_alive
 from ganeti.rpc.roles import PeerIdentity
 from ganeti.rpc.tls import peer_identity
-from ganeti.utils.aio import Condition, with_timeout
+from ganeti.utils.aio import with_timeout
 
 log = Logger()
+
+_FLUSH_S = 2.0
 
 
 class Callee(Protocol):
@@ -166,10 +168,9 @@ class _ServerFactory(Factory):
     noisy = False
     unsafeTracebacks = False
 
-    def __init__(self, callee: Callee, clock: Any, gone: Condition) -> None:
+    def __init__(self, callee: Callee, clock: Any) -> None:
         self._callee = callee
         self._clock = clock
-        self._gone = gone
         self._brakes: dict[NodeBroker, _Brake] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -191,7 +192,12 @@ class _ServerFactory(Factory):
         brake = self._brakes.pop(broker, None)
         if brake is not None:
             brake.release()
-        self._gone.notify_all()
+
+    def hang_up(self) -> None:
+        """End all connections, once what is written is sent."""
+        for broker in list(self._brakes):
+            broker.transport.unregisterProducer()
+            broker.transport.loseConnection()
 
 
 class NodeServer:
@@ -200,9 +206,8 @@ class NodeServer:
     def __init__(self, reactor: Any, callee: Callee, options: CertificateOptions) -> None:
         """@param reactor: provides IReactorTCP and IReactorTime."""
         self._reactor = reactor
-        self._gone = Condition()
-        factory = _ServerFactory(callee, reactor, self._gone)
-        tls = TLSMemoryBIOFactory(options, False, factory, reactor)
+        self._factory = _ServerFactory(callee, reactor)
+        tls = TLSMemoryBIOFactory(options, False, self._factory, reactor)
         tls.noisy = False
         self._admission = Admission(tls, reactor)
         self._admission.noisy = False
@@ -228,22 +233,22 @@ class NodeServer:
             raise GanetiError(f"Cannot listen on {host} port {port}: {why}") from err
 
     async def close(self) -> None:
-        """Listen no more and break all connections."""
+        """Listen no more, and break all connections when what was answered is sent."""
         if self._port is not None:
             port, self._port = self._port, None
             await maybeDeferred(port.stopListening)
-        for connection in self._admission.connections():
-            connection.abortConnection()
-        try:
-            await with_timeout(self._all_gone(), 5.0, self._reactor, _StillThere())
-        except CancelledError:
-            raise
-        except _StillThere:
-            log.warn("Connections do not end")
+        self._factory.hang_up()
+        if not await self._all_gone(_FLUSH_S):
+            for connection in self._admission.connections():
+                connection.abortConnection()
+            await self._all_gone(_FLUSH_S)
 
-    async def _all_gone(self) -> None:
-        while self._admission.connections():
-            await self._gone.wait()
+    async def _all_gone(self, limit_s: float) -> bool:
+        try:
+            await with_timeout(self._admission.empty(), limit_s, self._reactor, _StillThere())
+        except _StillThere:
+            return False
+        return True
 
 
 class _StillThere(GanetiError):

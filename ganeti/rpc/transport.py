@@ -13,6 +13,7 @@ class NodeAddress:
     """Where a node's daemon listens."""
 
     uuid: str
+    """Empty when it is not known yet: then any certificate of the cluster's will do."""
     name: str
     host: str
     """An IP address."""
@@ -40,6 +41,13 @@ class INodeTransport(Interface):
         @raise NodeTimeout: no answer in time; it is C{lost} unless nothing was sent.
         @raise NodeRefused: the node is not the one that it should be, or does not accept our
             certificate.
+        """
+
+    async def send_to(address: NodeAddress, body: bytes, timeout_s: float) -> bytes:
+        """
+        The same to a machine that is not in the address book, on a connection of its own.
+
+        Raises as C{send}.
         """
 
     async def close() -> None:

@@ -1,4 +1,4 @@
-"""A job context for tests of units: state in memory, node calls recorded and answered from a table."""
+"""A job context for tests of units: state in memory, node calls answered from a table."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FakeRpc:
     def call(self, node_uuid: str, call: Call[Any]) -> Awaitable[Any]:
         return Deferred.fromCoroutine(self._answer(node_uuid, call))
 
-    def call_at(self, name: str, ip: str, call: Call[Any]) -> Awaitable[Any]:
+    def call_at(self, name: str, ip: str, call: Call[Any], uuid: str = "") -> Awaitable[Any]:
         return Deferred.fromCoroutine(self._answer(f"{name}@{ip}", call))
 
     async def call_all(self, nodes: Iterable[str], call: Call[Any]) -> dict[str, Any]:

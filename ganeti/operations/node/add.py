@@ -248,7 +248,7 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
         record = build_role_record(state.config, state.term)
         candidates = {uuid: cert for uuid, cert in record.candidates.items() if uuid != node.uuid}
         call = SetRole(record=replace(record, candidates=candidates))
-        await self.job.rpc.call_at(node.name, node.primary_ip, call)
+        await self.job.rpc.call_at(node.name, node.primary_ip, call, node.uuid)
 
 
 def _given(
