@@ -27,7 +27,7 @@ from ganeti.noded.work import CallContext, Work, answer_of
 from ganeti.rpc.calls import Call, RequestInfo, TaskProgress, WatchTask, decode_call, encode_call
 from ganeti.rpc.envelope import STARTED, Refusal, Refused, build_error, build_refusal
 from ganeti.store.nodestate import INodeState, Request, RequestState
-from ganeti.utils.aio import Event, KeyedLock, with_timeout
+from ganeti.utils.aio import Condition, Event, KeyedLock, with_timeout
 
 log = Logger()
 
@@ -69,6 +69,8 @@ class Requests:
         self._running: dict[str, _Running] = {}
         self._ended_tasks: OrderedDict[str, _Running] = OrderedDict()
         self._forgotten: OrderedDict[int, None] = OrderedDict()
+        self._unnamed = 0  # calls without an id that run
+        self._ended = Condition()
         self._stopping = False
 
     # -- Running
@@ -149,6 +151,7 @@ class Requests:
             if running.task:
                 self._keep_progress(running)
             running.end()
+            self._ended.notify_all()
 
     async def _keep(self, request_id: str, answer: bytes) -> None:
         try:
@@ -267,8 +270,8 @@ class Requests:
                 await running.stop(interrupted)
 
     async def _idle(self) -> None:
-        while self._running:
-            await next(iter(self._running.values())).ended.wait()
+        while self._running or self._unnamed:
+            await self._ended.wait()
 
 
 class _GraceOver(GanetiError):

@@ -237,6 +237,8 @@ class NodeServer:
         if self._port is not None:
             port, self._port = self._port, None
             await maybeDeferred(port.stopListening)
+        for connection in list(self._admission.handshakes):
+            connection.abortConnection()
         self._factory.hang_up()
         if not await self._all_gone(_FLUSH_S):
             for connection in self._admission.connections():
