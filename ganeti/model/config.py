@@ -207,49 +207,55 @@ class Configuration:
         """Network uuid by name."""
         return self.indexes.network_by_name
 
+    def lookup_node(self, given: str) -> Node | None:
+        """The node with this name, unique short name or uuid."""
+        uuid = _lookup(given, self.nodes, self.node_by_name)
+        return None if uuid is None else self.nodes[uuid]
+
+    def lookup_instance(self, given: str) -> Instance | None:
+        """The instance with this name, unique short name or uuid."""
+        uuid = _lookup(given, self.instances, self.instance_by_name)
+        return None if uuid is None else self.instances[uuid]
+
+    def lookup_group(self, given: str) -> NodeGroup | None:
+        """The group with this name or uuid."""
+        return self.groups.get(self.group_by_name.get(given, given))
+
+    def lookup_network(self, given: str) -> Network | None:
+        """The network with this name or uuid."""
+        return self.networks.get(self.network_by_name.get(given, given))
+
     def find_node(self, given: str) -> Node:
         """
-        The node with this name, unique short name or uuid.
+        As L{lookup_node}.
 
         @raise OpPrereqError: there is none.
         """
-        uuid = _find(given, self.nodes, self.node_by_name)
-        if uuid is None:
-            raise OpPrereqError(f"Node '{given}' not known", ErrorCode.NOT_FOUND)
-        return self.nodes[uuid]
+        return _known(self.lookup_node(given), f"Node '{given}' not known")
 
     def find_instance(self, given: str) -> Instance:
         """
-        The instance with this name, unique short name or uuid.
+        As L{lookup_instance}.
 
         @raise OpPrereqError: there is none.
         """
-        uuid = _find(given, self.instances, self.instance_by_name)
-        if uuid is None:
-            raise OpPrereqError(f"Instance '{given}' not known", ErrorCode.NOT_FOUND)
-        return self.instances[uuid]
+        return _known(self.lookup_instance(given), f"Instance '{given}' not known")
 
     def find_group(self, given: str) -> NodeGroup:
         """
-        The group with this name or uuid.
+        As L{lookup_group}.
 
         @raise OpPrereqError: there is none.
         """
-        uuid = given if given in self.groups else self.group_by_name.get(given)
-        if uuid is None:
-            raise OpPrereqError(f"Node group '{given}' not found", ErrorCode.NOT_FOUND)
-        return self.groups[uuid]
+        return _known(self.lookup_group(given), f"Node group '{given}' not found")
 
     def find_network(self, given: str) -> Network:
         """
-        The network with this name or uuid.
+        As L{lookup_network}.
 
         @raise OpPrereqError: there is none.
         """
-        uuid = given if given in self.networks else self.network_by_name.get(given)
-        if uuid is None:
-            raise OpPrereqError(f"Network '{given}' not found", ErrorCode.NOT_FOUND)
-        return self.networks[uuid]
+        return _known(self.lookup_network(given), f"Network '{given}' not found")
 
     def instance_disks(self, instance: Instance) -> list[Disk]:
         """
@@ -390,7 +396,13 @@ def _present(kind: str, objects: Mapping[str, ObjectT], uuid: str) -> ObjectT:
         raise ConfigurationError(f"There is no {kind} with uuid {uuid}") from None
 
 
-def _find(given: str, objects: Mapping[str, Any], by_name: ix.Names) -> str | None:
+def _known(found: ObjectT | None, otherwise: str) -> ObjectT:
+    if found is None:
+        raise OpPrereqError(otherwise, ErrorCode.NOT_FOUND)
+    return found
+
+
+def _lookup(given: str, objects: Mapping[str, Any], by_name: ix.Names) -> str | None:
     if given in by_name:
         return by_name[given]
     if given in objects:
