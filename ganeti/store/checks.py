@@ -52,9 +52,17 @@ def _check_cluster(config: Configuration, cluster: Cluster) -> Iterator[str]:
         yield "Cluster: no disk template is enabled"
     if not is_ip(cluster.master_ip):
         yield f"Cluster: the master address '{cluster.master_ip}' is no IP address"
-    for hypervisor in cluster.hvparams.keys() - set(cluster.enabled_hypervisors):
-        if any(inst.hypervisor == hypervisor for inst in config.instances.values()):
-            yield f"Cluster: hypervisor {hypervisor} is used and not enabled"
+    yield from _check_enabled(config, cluster)
+
+
+def _check_enabled(config: Configuration, cluster: Cluster) -> Iterator[str]:
+    """What is in use must be enabled."""
+    hypervisors = {instance.hypervisor for instance in config.instances.values()}
+    for hypervisor in sorted(hypervisors - set(cluster.enabled_hypervisors)):
+        yield f"Cluster: hypervisor {hypervisor} is used and not enabled"
+    templates = {disk.dev_type for disk in config.disks.values()} - {DiskTemplate.DISKLESS}
+    for template in sorted(templates - set(cluster.enabled_disk_templates)):
+        yield f"Cluster: disk template {template} is used and not enabled"
 
 
 def _check_pool(config: Configuration, cluster: Cluster) -> Iterator[str]:
@@ -215,7 +223,7 @@ def _check_uuids(config: Configuration) -> Iterator[str]:
     seen: dict[str, str] = {}
     for kind, uuid in _all_uuids(config):
         if uuid in seen:
-            yield f"Uuid {uuid} is that of a {seen[uuid]} and of a {kind}"
+            yield f"Uuid {uuid} names two objects: {seen[uuid]} and {kind}"
         seen[uuid] = kind
 
 

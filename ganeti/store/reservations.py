@@ -87,9 +87,9 @@ class ReservationTable:
         for reservation in freed:
             if reservation.kind in _SUMMED:
                 place = (reservation.kind, reservation.node_uuid)
-                self._sums[place] -= reservation.amount
-                if not self._sums[place]:
-                    del self._sums[place]
+                left = self._sums.pop(place, 0) - reservation.amount
+                if left:
+                    self._sums[place] = left
             else:
                 self._holder.pop(_key(reservation), None)
         return freed
