@@ -68,6 +68,7 @@ class _Member:
             name=services.name,
             uuid=services.uuid,
             term=self.node.roles.term,
+            certificate_digest=services.certificate_digest,
         )
 
     async def set_role(self, call: SetRole, context: CallContext) -> None:

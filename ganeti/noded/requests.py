@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -221,7 +221,7 @@ class Requests:
             lines=lines,
             next=max(call.since, running.progress.next),
             done=running.ended.is_set(),
-            answer=Raw(running.answer) if running.ended.is_set() else None,
+            answer=Raw(running.answer) if running.ended.is_set() else UNSET,
             dropped=dropped,
         )
 

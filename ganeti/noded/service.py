@@ -128,6 +128,7 @@ class NodedService(AsyncService):
             paths=self._paths,
             name=identity.name,
             uuid=identity.uuid,
+            certificate_digest=identity.digest,
             clock=self._clock,
             threads=self._threads,
             processes=RealProcessRunner(self._reactor),

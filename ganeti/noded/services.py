@@ -31,6 +31,7 @@ class NodeServices:
     One node, as its handlers see it.
 
     @ivar name: the node's full name.
+    @ivar certificate_digest: of its own certificate, as in role records.
     @ivar clock: all time comes from here.
     @ivar threads: for what blocks, such as large files.
     @ivar hypervisors: those that this release can drive on this node.
@@ -49,6 +50,7 @@ class NodeServices:
     processes: IProcessRunner
     state: INodeState
     hypervisors: Mapping[HypervisorName, IHypervisor] = field(default_factory=dict)
+    certificate_digest: str = ""
     storage: Mapping[DiskTemplate, IBlockDevice] = field(default_factory=dict)
     os_definitions: IOsDefinitions | None = None
     os_logs: OsLogs | None = None

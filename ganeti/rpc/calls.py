@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from ganeti.model import codec
 from ganeti.model.disk import Disk
@@ -111,7 +111,7 @@ class TaskProgress(Struct, frozen=True, kw_only=True):
     next: int = 0
     """Number of the line after C{lines}; hand it to the next C{WatchTask}."""
     done: bool = False
-    answer: Raw | None = None
+    answer: Raw | UnsetType = UNSET
     """Once done: the L{ganeti.rpc.envelope.Answer}."""
     dropped: int = 0
     """Lines before C{lines} that nobody fetched in time."""

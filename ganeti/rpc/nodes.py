@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
+from msgspec import UNSET
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -224,8 +225,9 @@ class NodeRpc:
             progress = await self._ask_patiently(node_uuid, watch)
             _hand_on(progress, on_line)
             since = progress.next
-            if progress.answer is not None:
-                return self._result(node_uuid, call, self._final(node_uuid, call, progress))
+            if progress.answer is not UNSET:
+                name = self._name(node_uuid)
+                return self._result(name, call, self._accepted(name, call, bytes(progress.answer)))
             if self._clock.seconds() >= deadline:
                 raise NodeTimeout(self._name(node_uuid), f"{tag_of(call)} does not end")
 
@@ -239,10 +241,6 @@ class NodeRpc:
                     text = f"out of reach while {watch.request_id} ran there: {error}"
                     raise NodeUnreachable(self._name(node_uuid), text, lost=True) from error
             await sleep(self._clock, _WATCH_EVERY_S)
-
-    def _final(self, node_uuid: str, call: Call[Any], progress: TaskProgress) -> Answer:
-        assert progress.answer is not None
-        return self._accepted(self._name(node_uuid), call, bytes(progress.answer))
 
 
 def _hand_on(progress: TaskProgress, on_line: Callable[[str], None] | None) -> None:
