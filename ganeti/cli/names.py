@@ -37,7 +37,7 @@ def _name_filter(field: str, name: str) -> list[Any]:
     if _GLOB_CHARACTERS & set(name):
         import fnmatch
 
-        return ["=~", field, fnmatch.translate(name)]
+        return ["=~", field, "^" + fnmatch.translate(name)]
     return ["=", field, name]
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from ganeti import version
 from ganeti.model.config import Configuration
-from ganeti.query.clusterinfo import architecture
 from ganeti.query.fields import Field, Kind, Matching, Resource, table, unavailable_if_none
 from ganeti.query.view import View
+
+
+def architecture(machine: str) -> list[str]:
+    """Word size and machine, as clients print them."""
+    return ["64bits" if machine.endswith("64") else "32bits", machine]
 
 
 def _row(config: Configuration, view: View) -> View:
@@ -44,8 +48,8 @@ FIELDS = [
           lambda view: version.PROTOCOL_VERSION),
     Field("software_version", "SoftwareVersion", Kind.TEXT, "Release",
           lambda view: version.RELEASE),
-    Field("vcs_version", "VCSVersion", Kind.TEXT, "Revision it was built from; empty for a release",
-          lambda view: ""),
+    Field("vcs_version", "VCSVersion", Kind.TEXT, "Release, and revision if it was built from one",
+          lambda view: f"(ganeti) version {version.RELEASE}"),
 ]  # fmt: skip
 
 CLUSTER = Resource(

@@ -58,9 +58,8 @@ def stamp_fields(obj: Callable[[Any], Stamped], what: str) -> list[Field]:
               lambda r: obj(r).ctime),
         Field("mtime", "MTime", Kind.TIMESTAMP, f"When the {what} was last changed",
               lambda r: obj(r).mtime),
-        Field(
-            "serial_no", "SerialNo", Kind.NUMBER, f"Counts the changes of the {what}", lambda r: obj(r).serial_no
-        ),
+        Field("serial_no", "SerialNo", Kind.NUMBER, f"Counts the changes of the {what}",
+              lambda r: obj(r).serial_no),
     ]  # fmt: skip
 
 

@@ -147,7 +147,7 @@ class _Parser:
         glob = self._string()
         if glob is None:
             return None
-        return _signed(negated, ["=~", field, fnmatch.translate(glob)])
+        return _signed(negated, ["=~", field, "^" + fnmatch.translate(glob)])
 
     def _signed(self, sign: str) -> bool | None:
         if self._literal("=" + sign):

@@ -12,7 +12,7 @@ from ganeti.model.group import NodeGroup
 from ganeti.model.hypervisors import ALL_HVPARAM_NAMES, CLUSTER_ONLY, HVPARAMS, HypervisorName
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.node import Node
-from ganeti.model.parameters import BeParams, own_values
+from ganeti.model.parameters import BeParams
 from ganeti.model.templates import DRBD_META_SIZE_MIB, DiskTemplate
 from ganeti.query.common_fields import (
     KIND_OF_TYPE,
@@ -311,7 +311,7 @@ def _parameter_fields() -> list[Field]:
               "OS parameters it sets itself; no private ones", lambda row: row.instance.osparams),
         Field("custom_nicparams", "CustomNicParameters", Kind.OTHER,
               "NIC parameters its interfaces set themselves",
-              lambda row: [codec.to_builtins(own_values(nic.nicparams)) for nic in row.instance.nics]),
+              lambda row: [codec.to_builtins(nic.nicparams) for nic in row.instance.nics]),
     ]  # fmt: skip
 
 
