@@ -37,7 +37,7 @@ make_venv() {
     mkdir -p "$root/.cache" || return 1
     (
         # Two at once would spoil it for each other.
-        flock 9 || exit 1
+        flock -w 600 9 || exit 1
         for set in "$@"; do
             have_set "$set" || install_set "$set" || exit 1
         done
@@ -70,7 +70,7 @@ install_set() {
     : >"$root/.venv/interrupted" || return 1
     echo "Installing Python packages ($1) into .venv" >&2
     PIP_CACHE_DIR=${PIP_CACHE_DIR:-$root/.cache/pip} PIP_DISABLE_PIP_VERSION_CHECK=1 \
-        "$root/.venv/bin/python3" -I -m pip install --quiet --no-input \
+        "$root/.venv/bin/python3" -I -m pip install -qq --no-input \
         -r "$(requirements_of "$1")" </dev/null || return 1
     stamp_of "$1" >"$root/.venv/installed-$1" && rm "$root/.venv/interrupted"
 }
