@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from ganeti import version
 from ganeti.cli import failures, parser
 from ganeti.cli.program import Command, Program
-from ganeti.cli.session import Session, World
+from ganeti.cli.session import Clock, Session, World
 from ganeti.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def main(
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
     terminal: Terminal | None = None,
+    clock: Clock | None = None,
 ) -> int:
     """
     Run a command line.
@@ -44,7 +45,9 @@ def main(
         stdout or _tolerant(sys.stdout),
         stderr or _tolerant(sys.stderr),
         terminal or Terminal(),
+        clock or Clock(),
     )
+    _arm_failpoints(environ)
     try:
         status = _run(load_program(program), argv, world)
         world.stdout.flush()
@@ -61,6 +64,15 @@ def load_program(name: str) -> Program:
     """The table of a program's sub-commands."""
     program: Program = import_module(f"ganeti.cli.commands.{name.replace('-', '_')}").PROGRAM
     return program
+
+
+def _arm_failpoints(environ: Mapping[str, str]) -> None:
+    """For tests that kill a command in the middle."""
+    spec, trace = environ.get("GANETI_FAILPOINTS", ""), environ.get("GANETI_FAILPOINT_TRACE", "")
+    if spec or trace:
+        from ganeti.utils import failpoints
+
+        failpoints.configure(spec, trace)
 
 
 def _tolerant(stream: TextIO) -> TextIO:
@@ -97,16 +109,21 @@ def _run(program: Program, argv: Sequence[str], world: World) -> int:
         world.stdout.write(end.out)
         world.stderr.write(end.err)
         return end.status
-    return _run_command(program, command, options, arguments, world)
+    return _run_command(program, command, (options, arguments), argv, world)
 
 
 def _run_command(
-    program: Program, command: Command, options: Values, arguments: list[str], world: World
+    program: Program,
+    command: Command,
+    parsed: tuple[Values, list[str]],
+    argv: Sequence[str],
+    world: World,
 ) -> int:
+    options, arguments = parsed
     session: Session | None = None
     try:
         session = Session(program.name, command.name, world, debug=options.debug)
-        session.trace("Command line: " + " ".join(sys.argv))
+        session.trace(f"Command line: {program.name} {' '.join(argv)}")
         module, _, name = command.function.partition(":")
         function = getattr(import_module(f"ganeti.cli.commands.{module}"), name)
         status: int = function(session, options, arguments)

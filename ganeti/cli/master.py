@@ -61,9 +61,9 @@ def socket_path(session: Session) -> str:
 
 
 def _is_running(paths: Paths) -> bool:
-    from ganeti.cli import daemons
+    from ganeti.utils.pidfile import holder
 
-    return daemons.is_running(paths, MASTERD)
+    return holder(paths.pid_file(MASTERD)) is not None
 
 
 def explain_silence(paths: Paths) -> GanetiError:

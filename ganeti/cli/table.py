@@ -42,6 +42,8 @@ _COMMA_FIELDS = frozenset(
 )
 
 Formatter = Callable[[Any], str]
+Timestamp = Sequence[int] | None
+"""[seconds, microseconds] of a job's times."""
 Cell = Sequence[Any]
 """[status, value], as a query answers."""
 
@@ -153,6 +155,14 @@ def format_time(value: Any) -> str:
     if value is None:
         return "N/A"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+
+
+def format_stamp(stamp: Timestamp, without: str = "N/A") -> str:
+    """Local time with microseconds; C{without} when there is none."""
+    if stamp is None:
+        return without
+    seconds, microseconds = stamp
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{microseconds:06d}"
 
 
 def format_comma_list(value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganeti.cli.master import read_ssconf
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
 
 if TYPE_CHECKING:
@@ -29,12 +28,12 @@ def show_version(session: Session, _options: Values, _words: list[str]) -> int:
 
 def getmaster(session: Session, _options: Values, _words: list[str]) -> int:
     """The master's name, from this node's own files."""
-    master = read_ssconf(session.paths, "master_node")
-    if master is None:
-        path = session.paths.ssconf("master_node")
-        raise ConfigurationError(
-            f"Can't read ssconf file {path}: this machine is not part of a cluster"
-        )
+    path = session.paths.ssconf("master_node")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            master = stream.read().rstrip("\n")
+    except OSError as err:
+        raise ConfigurationError(f"Can't read ssconf file {path}: {err}") from err
     session.out(master)
     return 0
 

@@ -10,7 +10,7 @@ PROGRAM = Program(
     (
         Command(
             "init",
-            "cluster_init:init",
+            "cluster_init:init_cluster",
             "[opts...] <cluster-name>",
             "Make a new cluster, with this machine as its master",
             "gnt-cluster init --enabled-hypervisors=kvm --master-netdev=br0 cluster.example.com",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ganeti.cli import failures, jobs, listing
 from ganeti.cli.names import build_filter, job_ids
 from ganeti.cli.selection import confirm_all
+from ganeti.cli.table import format_stamp
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError
 
 if TYPE_CHECKING:
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
 _DEFAULT_FIELDS = ("id", "status", "summary")
 
 
+def _times(stamps: Any) -> str:
+    """When something happened to each opcode."""
+    return str([format_stamp(stamp, "?") for stamp in stamps])
+
+
+_SPECIAL = {"opstart": _times, "opexec": _times, "opend": _times}
+
+
 def list_jobs(session: Session, options: Values, words: list[str]) -> int:
     """A table of jobs."""
     default = (*_DEFAULT_FIELDS, "archived") if options.archived else _DEFAULT_FIELDS
     fields = listing.chosen_fields(options.output, default)
     if options.archived and "archived" not in fields:
         fields.append("archived")
-    return listing.print_query(session, options, "job", fields, _filter(options, words))
+    qfilter = _filter(options, words)
+    return listing.print_query(session, options, "job", fields, qfilter, _SPECIAL)
 
 
 def _filter(options: Values, words: list[str]) -> Any:

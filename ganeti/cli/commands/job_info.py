@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import jobs, tree
 from ganeti.cli.names import job_ids
+from ganeti.cli.table import Timestamp, format_stamp
 
 if TYPE_CHECKING:
     from optparse import Values
@@ -31,9 +31,6 @@ _FIELDS = (
 
 _UNKNOWN = "unknown (None)"
 
-Timestamp = Sequence[int] | None
-"""[seconds, microseconds]"""
-
 
 def info(session: Session, _options: Values, words: list[str]) -> int:
     """Details of jobs."""
@@ -56,7 +53,7 @@ def build(job: Mapping[str, Any]) -> tree.Section:
     return [
         ("Job ID", job["id"]),
         ("Status", job["status"]),
-        _at("Received", _time(received, _UNKNOWN)),
+        _at("Received", format_stamp(received, _UNKNOWN)),
         _at("Processing start", _with_delta(start, received)),
         _at("Processing end", _with_delta(end, start)),
         ("Total processing time", "N/A" if total is None else f"{total:.6f} seconds"),
@@ -69,16 +66,9 @@ def _at(label: str, text: str) -> tuple[str, str]:
     return label, " " * (len("Processing start") - len(label)) + text
 
 
-def _time(stamp: Timestamp, without: str = "N/A") -> str:
-    if stamp is None:
-        return without
-    seconds, microseconds = stamp
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{microseconds:06d}"
-
-
 def _with_delta(stamp: Timestamp, before: Timestamp) -> str:
     passed = _seconds(before, stamp)
-    text = _time(stamp, _UNKNOWN)
+    text = format_stamp(stamp, _UNKNOWN)
     return text if passed is None else f"{text} (delta {passed:.6f}s)"
 
 
@@ -93,9 +83,9 @@ def _opcode(job: Mapping[str, Any], number: int) -> tree.Section:
     return [
         ("Opcode", op.get("OP_ID")),
         ("Status", job["opstatus"][number]),
-        _at("Processing start", _time(job["opstart"][number])),
-        _at("Execution start", _time(job["opexec"][number])),
-        _at("Processing end", _time(job["opend"][number])),
+        _at("Processing start", format_stamp(job["opstart"][number])),
+        _at("Execution start", format_stamp(job["opexec"][number])),
+        _at("Processing end", format_stamp(job["opend"][number])),
         ("Input fields", op),
         ("Result", job["opresult"][number]),
         ("Execution log", [_log_entry(entry) for entry in job["oplog"][number]]),
@@ -106,6 +96,6 @@ def _log_entry(entry: Sequence[Any]) -> tree.Section:
     serial, when, kind, message = entry
     return [
         ("Entry", serial),
-        ("Time", _time(when)),
+        ("Time", format_stamp(when)),
         ("Content", jobs.log_text(kind, message)),
     ]
