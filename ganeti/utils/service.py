@@ -187,7 +187,8 @@ class RootService(AsyncService):
     def abort(self, text: str) -> None:
         """End the process with status 1, after the service is stopped."""
         self.log.critical("{text}", text=text)
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        if sys.__stderr__ is not None:  # twistd sends sys.stderr to the log
+            print(text, file=sys.__stderr__, flush=True)  # noqa: T201
         self._exit_with(1)
         try:
             self._reactor.stop()

@@ -88,7 +88,7 @@ class RootServiceTests(SynchronousTestCase):
             exit_with=self.statuses.append,
         )
         self.stderr = io.StringIO()
-        self.enterContext(mock.patch.object(sys, "stderr", self.stderr))
+        self.enterContext(mock.patch.object(sys, "__stderr__", self.stderr))
 
     def told(self) -> bytes:
         return os.read(self.read_fd, 1000) + os.read(self.read_fd, 1000)
