@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import Deferred
 
@@ -74,6 +74,11 @@ class Jobs:
         """All jobs, by id."""
         stored = self._store.committed.jobs
         return [self._shown.get(job_id) or stored[job_id] for job_id in sorted(stored)]
+
+    def state(self) -> State:
+        """The committed state with the jobs as they are now."""
+        state = self._store.committed
+        return replace(state, jobs=state.jobs.update(self._shown)) if self._shown else state
 
     def show(self, active: ActiveJob, job: Job) -> None:
         """C{job} is the newest form of C{active}, stored or not; not a final one."""

@@ -30,6 +30,7 @@ from ganeti.masterd.queue import JobQueue
 from ganeti.masterd.recovery import Recoverer
 from ganeti.masterd.replication import ClusterFiles, Replication
 from ganeti.masterd.secrets import SecretBox
+from ganeti.masterd.settings import Settings
 from ganeti.model.job import Job, OpStatus, is_final, job_priority
 from ganeti.operations.unit import NameResolver, Unit
 from ganeti.paths import Paths
@@ -39,6 +40,7 @@ from ganeti.store.commit import Store
 from ganeti.store.journal import IJournal
 from ganeti.store.reservations import ReservationTable
 from ganeti.utils.randomness import Randomness
+from ganeti.utils.threads import Threads
 
 GRACE_S = 20.0
 """What running opcodes get at a stop."""
@@ -70,6 +72,7 @@ class Surroundings:
     box: SecretBox
     files: ClusterFiles
     noded_port: int
+    threads: Threads
     term: int
     on_fatal: Callable[[Exception], None]
 
@@ -170,7 +173,12 @@ class MasterDaemon:
             self.forgetting,
         )
         self.forgetting.wake = self.replication.wake
+        self.settings = Settings(store, self.queue, given.paths, given.threads, given.random)
         self._paying = Repeating(self.debts.try_all, PAY_EVERY_S, given.clock)
+
+    def now_ns(self) -> int:
+        """The time, in nanoseconds since the epoch."""
+        return int(self.given.clock.seconds() * 1e9)
 
     def _address(self, node_uuid: str) -> NodeAddress | None:
         """The address book of node calls."""

@@ -81,7 +81,7 @@ class Replication:
         self._debts = debts
         self._forgetting = forgetting
         self._peers: dict[str, _Peer] = {}
-        self._stopping: set[Deferred[None]] = set()
+        self._stopping: list[Deferred[None]] = []
         self._config = store.committed.config
 
     def start(self) -> None:
@@ -115,9 +115,8 @@ class Replication:
         for uuid in wanted - self._peers.keys():
             self._peers[uuid] = self._begin(uuid)
         for uuid in self._peers.keys() - wanted:
-            stopping = Deferred.fromCoroutine(self._peers.pop(uuid).pump.stop())
-            self._stopping.add(stopping)
-            stopping.addBoth(lambda _, ended=stopping: self._stopping.discard(ended))
+            self._stopping = [stopping for stopping in self._stopping if not stopping.called]
+            self._stopping.append(Deferred.fromCoroutine(self._peers.pop(uuid).pump.stop()))
 
     def _begin(self, uuid: str) -> _Peer:
         name = f"Feeding node {self._config.nodes[uuid].name}"

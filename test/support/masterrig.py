@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet
-from support.fakejob import FakeResolver
-from support.samples import make_config
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
@@ -38,10 +36,13 @@ from ganeti.rpc.calls import (
     decode_call,
 )
 from ganeti.rpc.envelope import build_error, build_ok, parse_envelope
-from ganeti.rpc.transport import INodeTransport
+from ganeti.rpc.transport import INodeTransport, NodeAddress
 from ganeti.store.commit import Store
 from ganeti.store.memory_journal import MemoryJournal
 from ganeti.utils.randomness import SeededRandomness
+from ganeti.utils.threads import NoThreads
+from support.fakejob import FakeResolver
+from support.samples import make_config
 
 START = 1_700_000_000.0
 
@@ -85,6 +86,9 @@ class TableTransport:
         if isinstance(answer, NodeUnreachable):
             raise answer
         return build_error(answer) if isinstance(answer, GanetiError) else build_ok(answer)
+
+    async def send_to(self, address: NodeAddress, body: bytes, timeout_s: float) -> bytes:
+        return await self.send(f"{address.name}@{address.host}", body, timeout_s)
 
     async def close(self) -> None:
         return
@@ -134,6 +138,7 @@ class MasterRig:
                 box=self.box,
                 files=dict,
                 noded_port=1811,
+                threads=NoThreads(),
                 term=1,
                 on_fatal=self.fatal.append,
             )
