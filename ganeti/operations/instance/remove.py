@@ -62,18 +62,14 @@ class InstanceRemove(Unit[OpInstanceRemove, RemovePlan]):
             node_uuid=node.uuid,
             call=Raw(encode_call(stop)),
             may_fail=may_fail,
-            what=(
-                "Warning: can't shutdown instance"
-                if may_fail
-                else f"Could not shutdown instance {instance.name} on node {node.name}"
-            ),
+            what=f"Could not shutdown instance {instance.name} on node {node.name}",
         )
         removing = [
             OnNode(
                 node_uuid=holder,
                 call=Raw(encode_call(RemoveDisk(disk=disk))),
                 may_fail=may_fail,
-                what=f"{'Warning: c' if may_fail else 'C'}an't remove instance's disks",
+                what="Can't remove instance's disks",
             )
             for disk in disks
             for holder in disk.nodes or (node.uuid,)

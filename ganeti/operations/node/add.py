@@ -12,7 +12,7 @@ from ganeti.model.config import Configuration
 from ganeti.model.delta import Change, Delta, put
 from ganeti.model.group import NodeGroup
 from ganeti.model.locks import Level, exclusive, shared
-from ganeti.model.names import is_ip, normal_host_name
+from ganeti.model.names import normal_host_name
 from ganeti.model.node import Node
 from ganeti.model.parameters import PartialNdParams, own_values, parse_ndparams
 from ganeti.model.reservation import Reservation, ReservationKind
@@ -60,7 +60,7 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
         host = await self._resolve(config)
         old = self._find_old(config, host.name)
         primary = self.op.primary_ip or host.ip
-        secondary = self.op.secondary_ip or (old.secondary_ip if old is not None else primary)
+        secondary = self._choose_secondary(old, primary)
         check_addresses(config, host.name, primary, secondary, virtual=self.job.paths.virtual)
         version = await self._ask_version(host.name, primary)
         await self._check_secondary(host.name, primary, secondary)
@@ -74,8 +74,8 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
     async def _resolve(self, config: Configuration) -> Host:
         given = normal_host_name(self.op.node_name)
         known = config.node_by_name.get(given)
-        if known is not None and not is_ip(given):
-            return Host(given, self.op.primary_ip or config.nodes[known].primary_ip)
+        if known is not None and not self.op.readd:
+            return Host(given, config.nodes[known].primary_ip)
         try:
             host = await self.job.resolver.resolve(given)
         except ResolverError as err:
@@ -104,6 +104,13 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
                 ErrorCode.WRONG_INPUT,
             )
         return old
+
+    def _choose_secondary(self, old: Node | None, primary: str) -> str:
+        if old is not None and old.secondary_ip == old.primary_ip:
+            return primary  # it has one address, which may have changed
+        if self.op.secondary_ip is not None:
+            return self.op.secondary_ip
+        return primary if old is None else old.secondary_ip
 
     async def _ask_version(self, name: str, ip: str) -> VersionInfo:
         try:
