@@ -42,6 +42,7 @@ setup(
             *(f"gnt-{name} = ganeti.cli.programs:gnt" for name in COMMANDS),
             *(f"ganeti-{name} = ganeti.utils.daemon:main" for name in DAEMONS),
             "vcluster-setup = ganeti.cli.vcluster:main",
+            "node-daemon-setup = ganeti.cli.tools.node_daemon_setup:run",
         ]
     },
     zip_safe=False,

@@ -6,6 +6,7 @@ import os.path
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ganeti.cli.options.cluster import GLUSTER_STORAGE_DIR
 from ganeti.cli.settings import dictionary, known, words, wrong
 from ganeti.model.parameters import ParameterType, enforce_types
 from ganeti.model.templates import (
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_VG = "xenvg"
 _DEFAULT_DRBD_HELPER = "/bin/true"
-_GLUSTER_DIR = "/var/run/ganeti/gluster"
 _DISK_STATE = ("disk_overhead", "disk_reserved", "disk_total")
 _TYPE_OF = {
     bool: ParameterType.BOOL,
@@ -85,7 +85,7 @@ def storage_settings(
     if options.drbd_helper and not drbd:
         raise wrong("A DRBD usermode helper was given, but DRBD is not enabled")
     gluster = options.gluster_storage_dir
-    if paths.virtual and gluster == _GLUSTER_DIR:
+    if paths.virtual and gluster == GLUSTER_STORAGE_DIR.default:
         gluster = paths.gluster_storage_dir
     return {
         "enabled_disk_templates": tuple(templates),

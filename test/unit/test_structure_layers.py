@@ -34,10 +34,10 @@ ALLOWED: dict[str, set[str]] = {
     "rapi": DATA | {"luxi"},
     "confd": DATA | {"luxi"},
     "mond": DATA | {"luxi", "hypervisor", "storage"},
-    # Of the store the parts without Twisted, with which gnt-cluster init begins.
+    # Of store and rpc the parts without Twisted, with which gnt-cluster init begins.
     "cli": DATA
     | {"luxi", "htools", "store.database", "store.bootstrap", "store.nodestate_db"}
-    | {"rpc.certificates"},
+    | {"rpc.certificates", "rpc.roles"},
 }
 
 

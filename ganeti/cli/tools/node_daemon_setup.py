@@ -6,6 +6,7 @@ The master's C{gnt-node add} runs it here over SSH.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
@@ -46,3 +47,8 @@ def main(
         err.write(f"{error}\n")
         return 1
     return 0
+
+
+def run() -> None:
+    """The entry point of the installed program."""
+    sys.exit(main(sys.argv[1:], os.environ))
