@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -14,6 +13,7 @@ from ganeti.errors import NodeRefused, NodeTimeout, NodeUnreachable, RpcError
 from ganeti.rpc import limits
 from ganeti.rpc.broker import BrokenProtocol, ConnectionGone, Reference, RefusedByPeer
 from ganeti.rpc.dialing import Dialer
+from ganeti.rpc.tls import TlsOptions
 from ganeti.rpc.transport import AddressBook, INodeTransport, NodeAddress
 from ganeti.utils.aio import Event, with_timeout
 
@@ -27,7 +27,7 @@ class PbTransport:
     """INodeTransport over TLS, for whoever holds a certificate of the cluster."""
 
     def __init__(
-        self, reactor: Any, options: CertificateOptions, book: AddressBook, source_ip: str = ""
+        self, reactor: Any, options: TlsOptions, book: AddressBook, source_ip: str = ""
     ) -> None:
         """
         @param reactor: provides IReactorTCP and IReactorTime.

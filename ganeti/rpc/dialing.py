@@ -12,7 +12,6 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ganeti.errors import NodeRefused, NodeUnreachable, RpcError
@@ -26,7 +25,7 @@ from ganeti.rpc.broker import (
     root_of,
 )
 from ganeti.rpc.keepalive import keep_alive
-from ganeti.rpc.tls import check_node
+from ganeti.rpc.tls import TlsOptions, check_node
 from ganeti.rpc.transport import NodeAddress
 from ganeti.utils.aio import Event
 
@@ -34,7 +33,7 @@ from ganeti.utils.aio import Event
 class Dialer:
     """Makes connections."""
 
-    def __init__(self, reactor: Any, options: CertificateOptions, source_ip: str) -> None:
+    def __init__(self, reactor: Any, options: TlsOptions, source_ip: str) -> None:
         self._reactor = reactor
         self._options = options
         self._source = (source_ip, 0) if source_ip else None
@@ -90,7 +89,7 @@ class _Line(Factory):
 
     def _check(self, broker: NodeBroker) -> None:
         if self._address.uuid:
-            check_node(broker.transport.getPeerCertificate(), self._address.uuid)
+            check_node(broker.transport.getHandle(), self._address.uuid)
         keep_alive(broker.transport)
 
     def _lost(self, broker: NodeBroker, reason: BaseException) -> None:

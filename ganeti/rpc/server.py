@@ -9,7 +9,6 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IConsumer, IListeningPort, IPushProducer
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
@@ -21,7 +20,7 @@ from ganeti.rpc.broker import AsyncReferenceable, NodeBroker, RefusedByPeer
 from ganeti.rpc.envelope import Refusal, build_refusal
 from ganeti.rpc.keepalive import keep_alive
 from ganeti.rpc.roles import PeerIdentity
-from ganeti.rpc.tls import peer_identity
+from ganeti.rpc.tls import TlsOptions, peer_identity
 from ganeti.utils.aio import with_timeout
 
 log = Logger()
@@ -123,7 +122,7 @@ class _Root(AsyncReferenceable):
 
     async def remote_open(self) -> _Perspective:
         if self._perspective is None:
-            peer = peer_identity(self._broker.transport.getPeerCertificate())
+            peer = peer_identity(self._broker.transport.getHandle())
             if not peer.uuid:
                 raise RefusedByPeer("your certificate names no node")
             self._perspective = _Perspective(peer, self._callee)
@@ -203,7 +202,7 @@ class _ServerFactory(Factory):
 class NodeServer:
     """Listens for calls to this node."""
 
-    def __init__(self, reactor: Any, callee: Callee, options: CertificateOptions) -> None:
+    def __init__(self, reactor: Any, callee: Callee, options: TlsOptions) -> None:
         """@param reactor: provides IReactorTCP and IReactorTime."""
         self._reactor = reactor
         self._factory = _ServerFactory(callee, reactor)

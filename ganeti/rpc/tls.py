@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from OpenSSL import crypto
+from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from service_identity.cryptography import extract_patterns
 from service_identity.hazmat import URI_ID, verify_service_identity
-from twisted.internet import ssl
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from zope.interface import implementer
 
 from ganeti.errors import X509CertError
 from ganeti.paths import Paths
@@ -19,37 +22,53 @@ from ganeti.utils.durable import read_limited
 _LIMIT = 64 * 1024
 
 
-def tls_options(own_pem: bytes, authority_pem: bytes) -> ssl.CertificateOptions:
+@implementer(IOpenSSLContextFactory)
+class TlsOptions:
     """
     For either side: TLS 1.3, our certificate, and only peers that the authority signed.
 
     No session is resumed, so that each connection shows a certificate that is valid now.
-
-    @param own_pem: key and certificate.
-    @raise X509CertError: they cannot be used.
     """
-    try:
-        own = ssl.PrivateCertificate.loadPEM(own_pem)
-        authority = ssl.Certificate.loadPEM(authority_pem)
-        return ssl.CertificateOptions(
-            privateKey=own.privateKey.original,
-            certificate=own.original,
-            trustRoot=ssl.trustRootFromCertificates([authority]),
-            raiseMinimumTo=ssl.TLSVersion.TLSv1_3,
-            enableSessions=False,
-            enableSessionTickets=False,
-        )
-    except (crypto.Error, ValueError) as err:
-        raise X509CertError("server.pem", f"it cannot be used: {err}") from err
+
+    def __init__(self, own_pem: bytes, authority_pem: bytes) -> None:
+        """
+        @param own_pem: key and certificate.
+        @raise X509CertError: they cannot be used.
+        """
+        try:
+            self._context = _context(own_pem, authority_pem)
+        except (SSL.Error, ValueError, TypeError) as err:
+            raise X509CertError("server.pem", f"it cannot be used: {err}") from err
+
+    def getContext(self) -> Any:
+        """What TLS connections are made from."""
+        return self._context
 
 
-def load_tls_options(paths: Paths) -> ssl.CertificateOptions:
+def _context(own_pem: bytes, authority_pem: bytes) -> Any:
+    context: Any = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.use_certificate(x509.load_pem_x509_certificate(own_pem))
+    context.use_privatekey(serialization.load_pem_private_key(own_pem, None))
+    context.check_privatekey()
+    store = context.get_cert_store()
+    authority = x509.load_pem_x509_certificate(authority_pem)
+    store.add_cert(crypto.X509.from_cryptography(authority))
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+    context.set_verify_depth(1)
+    return context
+
+
+def load_tls_options(paths: Paths) -> TlsOptions:
     """
     The same from this node's files.
 
     @raise X509CertError: one is missing, or they cannot be used.
     """
-    return tls_options(_read(paths.server_pem), _read(paths.ca_pem))
+    return TlsOptions(_read(paths.server_pem), _read(paths.ca_pem))
 
 
 def _read(path: str) -> bytes:
@@ -59,21 +78,18 @@ def _read(path: str) -> bytes:
         raise X509CertError(path, err.strerror or str(err)) from err
 
 
-def peer_identity(certificate: crypto.X509 | None) -> PeerIdentity:
-    """Whom a certificate names that TLS has accepted; nobody, when it is not a node's."""
+def peer_identity(connection: Any) -> PeerIdentity:
+    """Whom the certificate names that TLS has accepted; nobody, when it is not a node's."""
+    certificate = connection.get_peer_certificate(as_cryptography=True)
     if certificate is None:
         return PeerIdentity(uuid="", digest="")
-    parsed = certificate.to_cryptography()
-    return PeerIdentity(uuid=node_uuid_of(parsed) or "", digest=_digest(parsed))
+    digest = digest_of_der(certificate.public_bytes(serialization.Encoding.DER))
+    return PeerIdentity(uuid=node_uuid_of(certificate) or "", digest=digest)
 
 
-def check_node(certificate: crypto.X509 | None, node_uuid: str) -> None:
+def check_node(connection: Any, node_uuid: str) -> None:
     """@raise VerificationError: the certificate is not that node's."""
+    certificate = connection.get_peer_certificate(as_cryptography=True)
     if certificate is None:
         raise VerificationError(errors=[])
-    patterns = extract_patterns(certificate.to_cryptography())
-    verify_service_identity(patterns, [URI_ID(node_uri(node_uuid))], [])
-
-
-def _digest(certificate: x509.Certificate) -> str:
-    return digest_of_der(certificate.public_bytes(serialization.Encoding.DER))
+    verify_service_identity(extract_patterns(certificate), [URI_ID(node_uri(node_uuid))], [])
