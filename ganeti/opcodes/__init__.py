@@ -93,7 +93,7 @@ def stored_fields(op: OpCode) -> dict[str, Any]:
     What is not set is left out, but for the comment and the dependencies. Private
     and secret values are in clear.
     """
-    plain: dict[str, Any] = codec.to_builtins(op)
+    plain: dict[str, Any] = msgspec.json.decode(codec.encode(op))
     return {
         name: value
         for name, value in plain.items()
