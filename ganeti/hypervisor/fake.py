@@ -129,7 +129,7 @@ class FakeHypervisor:
         if await self._find(name) is None:
             return
         if not force:
-            await sleep(self._clock, min(behaviour.guest_shutdown_s, timeout_s))
+            await self._wait(min(behaviour.guest_shutdown_s, timeout_s))
         async with self._changes.hold("guests"):
             reach("hypervisor.stop.before", name)
             await self._store.delete(name)
@@ -168,10 +168,14 @@ class FakeHypervisor:
         """Be as slow, or fail, as the behaviour says."""
         behaviour = await self._behaviour()
         for rule in behaviour.matching(method, instance, after):
-            await sleep(self._clock, rule.delay_s)
+            await self._wait(rule.delay_s)
             if rule.error:
                 raise HypervisorError(f"{' '.join(filter(None, (method, instance)))}: {rule.error}")
         return behaviour
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            await sleep(self._clock, seconds)
 
     async def _find(self, name: str) -> FakeGuest | None:
         return next((guest for guest in await self._store.load() if guest.name == name), None)
