@@ -28,6 +28,7 @@ from ganeti.utils.durable import remove, write_atomic
 NODES = 3
 INSTANCES = {"instance1.example.com": 1, "instance2.example.com": 2}
 OS_NAME = "busybox"
+VARIANT = "default"
 
 # There while gnt-cluster init runs: what an interrupted one left is worth nothing.
 _INITIALISING = ".initialising"
@@ -122,7 +123,7 @@ class Quickstart:
         if name not in self._names("gnt-instance"):
             say(f"Adding {name}")
             self._run(
-                *("gnt-instance", "add", "-t", "file", "-o", OS_NAME, "-s", "64M"),
+                *("gnt-instance", "add", "-t", "file", "-o", f"{OS_NAME}+{VARIANT}", "-s", "1G"),
                 *("-B", "memory=128M", "-n", node, name),
             )
 
