@@ -26,6 +26,7 @@ class ActiveJob:
     @ivar stored_running: the opcode's state is stored: it may act.
     @ivar cancel_asked: it ends at the next place where it can.
     @ivar protected: how many sections are open that a cancel must not break into.
+    @ivar patient_until: how long its recovery waits for nodes that cannot be reached.
     @ivar nodes: that were sent requests, which they keep until told to forget the job.
     """
 
@@ -36,6 +37,7 @@ class ActiveJob:
     cancel_asked: bool = False
     protected: int = 0
     nodes: set[str] = field(default_factory=set)
+    patient_until: float = 0.0
 
     @contextmanager
     def protect(self) -> Iterator[None]:

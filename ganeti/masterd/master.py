@@ -44,8 +44,6 @@ from ganeti.utils.threads import Threads
 
 GRACE_S = 20.0
 """What running opcodes get at a stop."""
-PATIENCE_S = 10.0
-"""How long recovery waits at start for nodes that are starting, too."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -140,8 +138,6 @@ class MasterDaemon:
         self.reservations = ReservationTable.from_state(store.committed)
         self.debts = Debts(store, self.rpc, given.clock, self.reservations)
         self.forgetting = Forgetting(store, self.rpc, self.debts)
-        recoverer = Recoverer(store, self.jobs, self.rpc, given.clock, given.random)
-        recoverer.patience_until = given.clock.seconds() + PATIENCE_S
         services = Services(
             store=store,
             jobs=self.jobs,
@@ -151,7 +147,7 @@ class MasterDaemon:
             rpc=self.rpc,
             noded_port=given.noded_port,
             debts=self.debts,
-            recoverer=recoverer,
+            recoverer=Recoverer(store, self.jobs, self.rpc, given.clock, given.random),
             hooks=HookRunner(store, self.rpc, given.paths),
             resolver=given.resolver,
             paths=given.paths,

@@ -30,6 +30,8 @@ from ganeti.store.commit import Store
 
 QUEUE_LIMIT = 50_000
 """Jobs that are not final; Ganeti's limit of 5,000 counted files in a directory."""
+PATIENCE_S = 10.0
+"""How long recovery waits at start for nodes that are starting, too."""
 
 Runner = Callable[[ActiveJob], Awaitable[None]]
 
@@ -75,7 +77,8 @@ class JobQueue:
     def adopt(self, job: Job, run: Runner) -> None:
         """Run an interrupted job, which counts as running from here on."""
         self._scheduler.adopt(job.id, self._judge(job).limits)
-        self._start(ActiveJob(job, stored_running=True), run)
+        patient_until = self._clock.seconds() + PATIENCE_S
+        self._start(ActiveJob(job, stored_running=True, patient_until=patient_until), run)
 
     def close(self) -> list[Deferred[None]]:
         """Start no more jobs; return the tasks that run."""

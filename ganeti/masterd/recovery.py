@@ -73,8 +73,6 @@ class Recoverer:
         self._rpc = rpc
         self._clock = clock
         self._random = random
-        self.patience_until = 0.0
-        """Until then an unreachable node is asked again: it may be starting, too."""
 
     # -- backward
 
@@ -92,7 +90,7 @@ class Recoverer:
     async def _undo_call(self, active: ActiveJob, record: UndoCall, outcome: Outcome) -> None:
         active.nodes.add(record.node_uuid)
         try:
-            await self._patiently(lambda: self._send_undo(record))
+            await self._patiently(active, lambda: self._send_undo(record))
         except RpcError as err:
             outcome.failures.append(str(err))
             self._owe(active.job, record, record.node_uuid, str(err), outcome.debts)
@@ -165,7 +163,7 @@ class Recoverer:
         request_id = f"{active.job.id}/{finish.op}/{finish.step}/{place}"
         active.nodes.add(action.node_uuid)
         try:
-            await self._patiently(lambda: self._send_action(action, request_id, say))
+            await self._patiently(active, lambda: self._send_action(action, request_id, say))
         except RpcError as err:
             text = f"{action.what}: {err}" if action.what else str(err)
             if not action.may_fail:
@@ -193,12 +191,13 @@ class Recoverer:
 
     # -- both
 
-    async def _patiently(self, send: Callable[[], Awaitable[None]]) -> None:
+    async def _patiently(self, active: ActiveJob, send: Callable[[], Awaitable[None]]) -> None:
+        """After a start an unreachable node is asked again for a while: it may be starting, too."""
         while True:
             try:
                 return await send()
             except (NodeUnreachable, NodeTimeout):
-                if self._clock.seconds() >= self.patience_until:
+                if self._clock.seconds() >= active.patient_until:
                     raise
             await sleep(self._clock, RETRY_EVERY_S)
 
