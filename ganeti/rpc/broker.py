@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.spread import pb
+from twisted.spread import banana, pb
 from zope.interface import implementer
 
 from ganeti.rpc import limits
@@ -36,6 +36,9 @@ Reference = pb.RemoteReference
 # Untyped in Twisted; all of it is behind this file's own signatures.
 _Broker: Any = pb.Broker
 _Referenceable: Any = pb.Referenceable
+
+
+_LONGEST_PREFIX = 65
 
 
 class BrokenProtocol(Exception):
@@ -86,6 +89,7 @@ class NodeBroker(_Broker):  # type: ignore[misc]
 
     knownDialects = [b"pb"]
     transport: Any
+    buffer: bytes
     listStack: list[object]
     disconnected: bool
     waitingForAnswers: dict[int, Deferred[Any]]
@@ -104,6 +108,7 @@ class NodeBroker(_Broker):  # type: ignore[misc]
         self._taken = _TAKEN_BY_CLIENT if is_client else _TAKEN_BY_SERVER
         self._undecoded = 0  # bytes and items of the message that is arriving
         self._items = 0
+        self._held = bytearray()
         self.received = 0
         """Bytes received on this connection."""
         self.gone = Event()
@@ -139,6 +144,10 @@ class NodeBroker(_Broker):  # type: ignore[misc]
         try:
             if self._undecoded > limits.MESSAGE_BYTES:
                 raise BrokenProtocol("a message is too long")
+            self._held += chunk
+            if len(self._held) < self._missing():
+                return
+            chunk, self._held = bytes(self._held), bytearray()
             super().dataReceived(chunk)
             if len(self.listStack) > limits.MESSAGE_DEPTH:
                 raise BrokenProtocol("a message is nested too deep")
@@ -150,6 +159,15 @@ class NodeBroker(_Broker):  # type: ignore[misc]
                 error=str(error)[:200],
             )
             self.transport.failVerification(Failure(BrokenProtocol(str(error)[:200])))
+
+    def _missing(self) -> int:
+        """Bytes that the string needs which is arriving: Banana would copy it at every few."""
+        for place, byte in enumerate(self.buffer[:_LONGEST_PREFIX]):
+            if byte >= 0x80:
+                if self.buffer[place : place + 1] != banana.STRING:
+                    break
+                return int(banana.b1282int(self.buffer[:place])) + place + 1 - len(self.buffer)
+        return 0
 
     def gotItem(self, item: object) -> None:
         self._items += 1

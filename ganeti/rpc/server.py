@@ -7,7 +7,13 @@ from typing import Any, Protocol
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IConsumer, IListeningPort, IPushProducer
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IListeningPort,
+    IPushProducer,
+    IReactorTime,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -21,7 +27,7 @@ from ganeti.rpc.envelope import Refusal, build_refusal
 from ganeti.rpc.keepalive import keep_alive
 from ganeti.rpc.roles import PeerIdentity
 from ganeti.rpc.tls import TlsOptions, peer_identity
-from ganeti.utils.aio import with_timeout
+from ganeti.utils.aio import Event, with_timeout
 
 log = Logger()
 
@@ -49,9 +55,10 @@ class _Perspective(AsyncReferenceable):
 
     METHODS = {"call": (bytes,), "send": (int, bytes), "call_sent": (int,), "fetch": (int,)}
 
-    def __init__(self, peer: PeerIdentity, callee: Callee) -> None:
+    def __init__(self, peer: PeerIdentity, callee: Callee, brake: _Brake) -> None:
         self._peer = peer
         self._callee = callee
+        self._brake = brake
         self._running = 0
         self._sent: dict[int, bytearray] = {}
         self._to_fetch: dict[int, memoryview] = {}
@@ -62,6 +69,7 @@ class _Perspective(AsyncReferenceable):
             return build_refusal(Refusal.BUSY, f"{limits.CALLS} calls are under way")
         self._running += 1
         try:
+            await self._brake.released()
             return self._in_parts(await self._callee(self._peer, body))
         finally:
             self._running -= 1
@@ -115,9 +123,10 @@ class _Root(AsyncReferenceable):
 
     METHODS = {"open": ()}
 
-    def __init__(self, broker: NodeBroker, callee: Callee) -> None:
+    def __init__(self, broker: NodeBroker, callee: Callee, brake: _Brake) -> None:
         self._broker = broker
         self._callee = callee
+        self._brake = brake
         self._perspective: _Perspective | None = None
 
     async def remote_open(self) -> _Perspective:
@@ -125,26 +134,38 @@ class _Root(AsyncReferenceable):
             peer = peer_identity(self._broker.transport.getHandle())
             if not peer.uuid:
                 raise RefusedByPeer("your certificate names no node")
-            self._perspective = _Perspective(peer, self._callee)
+            self._perspective = _Perspective(peer, self._callee, self._brake)
         return self._perspective
 
 
 @implementer(IPushProducer)
 class _Brake:
-    """Reads no more calls from a peer that does not read its answers."""
+    """Takes no more calls from a peer that does not read its answers."""
 
-    def __init__(self, broker: NodeBroker, clock: Any) -> None:
+    def __init__(self, broker: NodeBroker, clock: IReactorTime) -> None:
         self._broker = broker
         self._clock = clock
-        self._stalled: Any = None
+        self._deadline: IDelayedCall | None = None
+        self._free = Event()
+        self._free.set()
+
+    def fit(self) -> None:
+        """From now on the connection's buffer pulls the brake."""
+        self._broker.transport.registerProducer(self, True)
+
+    async def released(self) -> None:
+        """Return when the peer reads; one that was woken before may have stopped it again."""
+        while not self._free.is_set():
+            await self._free.wait()
 
     def pauseProducing(self) -> None:
-        if self._stalled is None:
+        if self._deadline is None:
+            self._free.clear()
             self._broker.transport.pauseProducing()
-            self._stalled = self._clock.callLater(limits.STALLED_S, self._give_up)
+            self._deadline = self._clock.callLater(limits.STALLED_S, self._give_up)
 
     def resumeProducing(self) -> None:
-        if self._stalled is not None:
+        if self._deadline is not None:
             self.release()
             self._broker.transport.resumeProducing()
 
@@ -152,9 +173,11 @@ class _Brake:
         self.release()
 
     def release(self) -> None:
-        if self._stalled is not None and self._stalled.active():
-            self._stalled.cancel()
-        self._stalled = None
+        """Pull it no more: the peer reads, or is gone."""
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+        self._free.set()
 
     def _give_up(self) -> None:
         log.warn("{peer} does not read its answers", peer=self._broker.peer_address())
@@ -167,14 +190,15 @@ class _ServerFactory(Factory):
     noisy = False
     unsafeTracebacks = False
 
-    def __init__(self, callee: Callee, clock: Any) -> None:
+    def __init__(self, callee: Callee, clock: IReactorTime) -> None:
         self._callee = callee
         self._clock = clock
         self._brakes: dict[NodeBroker, _Brake] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         broker = NodeBroker(False, self, self._admit, self._left)
-        broker.setNameForLocal("root", _Root(broker, self._callee))
+        brake = self._brakes[broker] = _Brake(broker, self._clock)
+        broker.setNameForLocal("root", _Root(broker, self._callee, brake))
         return broker
 
     def clientConnectionMade(self, broker: NodeBroker) -> None:
@@ -183,14 +207,10 @@ class _ServerFactory(Factory):
     def _admit(self, broker: NodeBroker) -> None:
         broker.transport.transport.admit()
         keep_alive(broker.transport)
-        self._brakes[broker] = _Brake(broker, self._clock)
-        consumer: IConsumer = broker.transport
-        consumer.registerProducer(self._brakes[broker], True)
+        self._brakes[broker].fit()
 
     def _left(self, broker: NodeBroker, reason: BaseException) -> None:
-        brake = self._brakes.pop(broker, None)
-        if brake is not None:
-            brake.release()
+        self._brakes.pop(broker).release()
 
     def hang_up(self) -> None:
         """End all connections, once what is written is sent."""
