@@ -14,8 +14,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ganeti.errors import LuxiError, NoMasterError
-from ganeti.luxi.client import DEFAULT_TIMEOUTS, Timeouts
-from ganeti.luxi.codec import MAX_ANSWER, FrameReader, decode_answer, encode_request
+from ganeti.luxi.client import DEFAULT_TIMEOUTS, Timeouts, decode_answer, encode_request
+from ganeti.luxi.framing import MAX_ANSWER, FrameReader
 from ganeti.utils.aio import with_timeout
 
 
