@@ -25,7 +25,7 @@ _ARCHIVE_PAGE = 500
 
 
 class Archive(Protocol):
-    """Where archived jobs and the logs of all jobs are (as L{ganeti.store.journal.IJournal})."""
+    """Where archived jobs are (as L{ganeti.store.journal.IJournal})."""
 
     def archived_job(self, job_id: int) -> Awaitable[Job | None]:
         """An archived job."""
@@ -33,16 +33,14 @@ class Archive(Protocol):
     def archived_jobs(self, after: int, limit: int) -> Awaitable[list[Job]]:
         """Up to C{limit} archived jobs with ids above C{after}, rising."""
 
-    def job_log(self, job_id: int, after: int = 0) -> Awaitable[list[LogLine]]:
-        """Lines of a job's log with serial numbers above C{after}."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
     """
     Answers queries on the state that is committed when each begins.
 
-    @ivar state: the committed state.
+    @ivar state: the committed state, with the jobs as they are now.
+    @ivar log: all lines of a job's log, archived or not.
     @ivar locks: the lock table's rows.
     @ivar machine: the master's processor architecture.
     """
@@ -50,6 +48,7 @@ class Queries:
     state: Callable[[], State]
     rpc: Asker
     archive: Archive
+    log: Callable[[int], Awaitable[Sequence[LogLine]]]
     locks: Callable[[], Sequence[LockView]]
     clock: IReactorTime
     machine: str
@@ -58,7 +57,8 @@ class Queries:
         """
         The answer to C{Query}: definitions of the columns, and rows of C{[status, value]}.
 
-        @raise OpPrereqError: there is no such kind of object, or no object of a name.
+        @raise RequestError: there is no such kind of object.
+        @raise OpPrereqError: there is no object of a name.
         @raise ParameterError: the filter is malformed, or compares unlike things.
         """
         query = build_query(find_resource(what), fields, qfilter)
@@ -68,7 +68,7 @@ class Queries:
         """
         The answer to C{QueryFields}; no fields: all.
 
-        @raise OpPrereqError: there is no such kind of object.
+        @raise RequestError: there is no such kind of object.
         """
         return query_fields(what, fields)
 
@@ -79,7 +79,8 @@ class Queries:
         The answer to a query of the old kind: rows of plain values.
 
         @param names: no names: all objects; names of none are left out.
-        @raise OpPrereqError: there is no such kind of object, or an unknown field.
+        @raise RequestError: there is no such kind of object.
+        @raise OpPrereqError: an unknown field.
         """
         query = build_named_query(find_resource(what), fields, list(map(str, names)))
         return plain_rows(await self._data(query))
@@ -92,7 +93,7 @@ class Queries:
             return [None] * len(fields)
         view = View(state=self.state())
         if Need.LOGS in query.needs:
-            view = replace(view, logs={job.id: await self.archive.job_log(job.id)})
+            view = replace(view, logs={job.id: await self.log(job.id)})
         return plain_rows(query.data([job], view))[0]
 
     async def _data(self, query: Query) -> list[list[Cell]]:
@@ -125,7 +126,7 @@ class Queries:
         needs = query.needs & ~query.resource.asks
         if Need.LOGS in needs:
             jobs = [job for job in objects if isinstance(job, Job)]
-            logs = {job.id: await self.archive.job_log(job.id) for job in jobs}
+            logs = {job.id: await self.log(job.id) for job in jobs}
             view = replace(view, logs=logs)
         if needs & (Need.INSTANCES | Need.RESOURCES):
             asked = query.nodes(objects, view)

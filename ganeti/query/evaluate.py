@@ -66,11 +66,12 @@ class Query:
 
     def data(self, objects: Sequence[Any], view: View) -> list[list[Cell]]:
         """The rows of cells C{[status, value]} for the objects that pass the filter."""
+        row, test = self.resource.row, self.predicate.test
+        rows = [row(obj, view) for obj in objects]
         if not self.early:
-            objects = self._filtered(objects, view)
+            rows = list(filter(test, rows))
         getters = [column.get for column in self.columns]
-        row = self.resource.row
-        return [_cells(row(obj, view), getters) for obj in objects]
+        return [_cells(one, getters) for one in rows]
 
     def definitions(self) -> list[dict[str, str]]:
         """What the columns are."""

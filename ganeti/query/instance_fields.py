@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from typing import Any
 
 from ganeti.model import codec
@@ -36,6 +35,7 @@ from ganeti.query.fields import (
 )
 from ganeti.query.instance_status import Whereabouts, find_instance, instance_status
 from ganeti.query.nic_fields import NicRow, nic_fields
+from ganeti.query.once import once
 from ganeti.query.view import View
 from ganeti.utils.text import nice_sort_key
 
@@ -65,7 +65,7 @@ class InstanceRow:
         self.instance = instance
         self.view = view
 
-    @cached_property
+    @once
     def found(self) -> Whereabouts:
         """Where it runs."""
         return find_instance(self.instance, self.view)
@@ -76,22 +76,22 @@ class InstanceRow:
         allowed = self.view.config.cluster.enabled_user_shutdown
         return instance_status(self.instance, self.found, allowed)
 
-    @cached_property
+    @once
     def disks(self) -> list[Disk]:
         """Its disks, in order."""
         return self.view.config.instance_disks(self.instance)
 
-    @cached_property
+    @once
     def nics(self) -> list[NicRow]:
         """Its interfaces, with parameters filled."""
         return [NicRow(nic, self.view.config) for nic in self.instance.nics]
 
-    @cached_property
+    @once
     def beparams(self) -> BeParams:
         """Backend parameters, filled."""
         return self.view.config.filled_beparams(self.instance)
 
-    @cached_property
+    @once
     def hvparams(self) -> dict[str, Any]:
         """Hypervisor parameters, filled."""
         return instance_hvparams(self.view.config, self.instance)
@@ -101,7 +101,7 @@ class InstanceRow:
         """Its primary node."""
         return self.view.config.nodes[self.instance.primary_node]
 
-    @cached_property
+    @once
     def secondaries(self) -> list[Node]:
         """Its other nodes."""
         config = self.view.config
@@ -253,8 +253,8 @@ def _disk_fields() -> list[Field]:
               lambda row: row.view.config.disk_template(row.instance)),
         Field("disk_usage", "DiskUsage", Kind.UNIT, "Room its disks take on each node",
               _disk_usage),
-        Field("sda_size", "Disk/0", Kind.UNIT, "Size of disk 0", _of_disk(0, "size")),
-        Field("sdb_size", "Disk/1", Kind.UNIT, "Size of disk 1", _of_disk(1, "size")),
+        Field("sda_size", "Disk/0", Kind.UNIT, "The same as disk.size/0", _of_disk(0, "size")),
+        Field("sdb_size", "Disk/1", Kind.UNIT, "The same as disk.size/1", _of_disk(1, "size")),
         *_indexed_disk_fields(),
     ]  # fmt: skip
 

@@ -20,13 +20,13 @@ class Whereabouts:
     runtime: InstanceRuntime | None
     on_primary: bool
 
-    @property
-    def runs(self) -> bool:
-        """A guest is there and alive."""
-        return self.runtime is not None and self.runtime.state in (
-            RunState.RUNNING,
-            RunState.PAUSED,
-        )
+    runs: bool
+    """A guest is there and alive."""
+
+
+_OFFLINE = Whereabouts(OFFLINE, None, False, False)
+_SILENT = Whereabouts(NODATA, None, False, False)
+_NOWHERE = Whereabouts(None, None, False, False)
 
 
 def find_instance(instance: Instance, view: View) -> Whereabouts:
@@ -34,14 +34,19 @@ def find_instance(instance: Instance, view: View) -> Whereabouts:
     node_uuid = instance.primary_node
     node = view.config.nodes.get(node_uuid)
     if node is not None and node.offline:
-        return Whereabouts(OFFLINE, None, False)
+        return _OFFLINE
     answer = view.live.instances.get(node_uuid)
     if answer is None or isinstance(answer, GanetiError):
-        return Whereabouts(NODATA, None, False)
+        return _SILENT
     if instance.name in answer:
-        return Whereabouts(None, answer[instance.name], True)
+        return _found(answer[instance.name], True)
     elsewhere = view.whereabouts.get(instance.name)
-    return Whereabouts(None, elsewhere[1] if elsewhere else None, False)
+    return _found(elsewhere[1], False) if elsewhere else _NOWHERE
+
+
+def _found(runtime: InstanceRuntime, on_primary: bool) -> Whereabouts:
+    alive = runtime.state is RunState.RUNNING or runtime.state is RunState.PAUSED
+    return Whereabouts(None, runtime, on_primary, alive)
 
 
 def instance_status(instance: Instance, found: Whereabouts, user_shutdown: bool) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import cached_property
 from typing import Any
 
 from ganeti.model.network import Network
 from ganeti.model.parameters import PartialNicParams
 from ganeti.query.common_fields import identity_fields, stamp_fields
 from ganeti.query.fields import Field, Kind, Resource, table, unavailable_if_none
+from ganeti.query.once import once
 from ganeti.query.view import View
 from ganeti.utils.text import nice_sort_key
 
@@ -21,7 +21,7 @@ class NetworkRow:
         self.network = network
         self.view = view
 
-    @cached_property
+    @once
     def pool(self) -> str:
         """A character per address: C{X} taken, C{.} free."""
         size = ipaddress.ip_network(self.network.network).num_addresses
@@ -36,7 +36,7 @@ class NetworkRow:
         bits = self.network.ext_reservations or ""
         return ", ".join(str(first + place) for place, bit in enumerate(bits) if bit == "1")
 
-    @cached_property
+    @once
     def groups(self) -> list[list[str]]:
         """[group, mode, link, vlan] of each connected group."""
         connected = (
@@ -49,7 +49,7 @@ class NetworkRow:
             for name, params in sorted(connected, key=lambda one: nice_sort_key(one[0]))
         ]
 
-    @cached_property
+    @once
     def instances(self) -> list[str]:
         """Names of the instances that have an interface in it, in natural order."""
         uuid = self.network.uuid

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 from ganeti.model.config import Configuration
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, NicParams
 from ganeti.query.fields import UNAVAILABLE, Field, Kind
+from ganeti.query.once import once
 
 MAX_NICS = 8
 
@@ -21,7 +21,7 @@ class NicRow:
         self.nic = nic
         self._config = config
 
-    @cached_property
+    @once
     def _params(self) -> NicParams:
         return self._config.filled_nicparams(self.nic)
 

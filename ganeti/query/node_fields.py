@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any
 
 from ganeti.errors import GanetiError
@@ -33,6 +32,7 @@ from ganeti.query.fields import (
     table,
     unavailable_if_none,
 )
+from ganeti.query.once import once
 from ganeti.query.view import View
 from ganeti.utils.text import nice_sort_key
 
@@ -49,12 +49,12 @@ class NodeRow:
         """Its group."""
         return self.view.config.groups[self.node.group]
 
-    @cached_property
+    @once
     def ndparams(self) -> NdParams:
         """Node parameters, filled."""
         return self.view.config.filled_ndparams(self.node)
 
-    @cached_property
+    @once
     def resources(self) -> NodeResources | Missing:
         """What the node said."""
         if self.node.offline:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from ganeti.errors import GanetiError
 from ganeti.model.live import OsInfo
 from ganeti.query.fields import Field, Kind, Need, Resource, table
+from ganeti.query.once import once
 from ganeti.query.view import View
 from ganeti.utils.text import nice_sort_key
 
@@ -23,7 +23,7 @@ class OsSummary:
     """Definitions found, by node uuid, first of the search path first; of each node that
     answered."""
 
-    @cached_property
+    @once
     def _used(self) -> list[OsInfo]:
         """The definition each node would use."""
         return [found[0] for found in self.on_nodes.values() if found]

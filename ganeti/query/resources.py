@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganeti.errors import ErrorCode, OpPrereqError
+from ganeti.errors import RequestError
 from ganeti.query.cluster_fields import CLUSTER
 from ganeti.query.export_fields import EXPORT
 from ganeti.query.fields import Resource
@@ -26,10 +26,10 @@ RESOURCES: Mapping[str, Resource] = {
 
 def find_resource(name: str) -> Resource:
     """
-    @raise OpPrereqError: there is no such kind of object.
+    @raise RequestError: there is no such kind of object.
     """
     if name not in RESOURCES:
-        raise OpPrereqError(f"Resource '{name}' not known", ErrorCode.WRONG_INPUT)
+        raise RequestError(f"Failed to parse request: Resource '{name}' not known")
     return RESOURCES[name]
 
 
@@ -38,6 +38,6 @@ def query_fields(what: str, names: Sequence[str] | None) -> dict[str, Any]:
     The answer to C{QueryFields}.
 
     @param names: none: all fields.
-    @raise OpPrereqError: there is no such kind of object.
+    @raise RequestError: there is no such kind of object.
     """
     return {"fields": find_resource(what).definitions(names)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 from ganeti.errors import GanetiError
@@ -13,6 +12,7 @@ from ganeti.model.job import Job, LogLine
 from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
 from ganeti.model.locks import LockMode
 from ganeti.model.state import State
+from ganeti.query.once import once
 
 
 class LockView(Protocol):
@@ -72,7 +72,7 @@ class View:
         """The committed configuration."""
         return self.state.config
 
-    @cached_property
+    @once
     def whereabouts(self) -> Mapping[str, tuple[str, InstanceRuntime]]:
         """Node uuid and runtime by instance name, of all that the asked nodes run."""
         found: dict[str, tuple[str, InstanceRuntime]] = {}
