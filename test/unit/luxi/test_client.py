@@ -170,7 +170,11 @@ class ClientTests(unittest.TestCase):
     def test_silent_daemon(self) -> None:
         """An answer that does not come in time is an error."""
         over = threading.Event()
-        self.serve(lambda request: b"" if over.wait(10) else None)
+
+        def wait(request: dict[str, Any]) -> None:
+            over.wait(10)
+
+        self.serve(wait)
         client = self.client(answer=0.05)
         with self.assertRaisesRegex(LuxiError, "did not answer within 0.05 seconds"):
             client.query_cluster_info()
