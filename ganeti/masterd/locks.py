@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti.masterd.locktable import Key, LockRow, LockTable, Wanted
 from ganeti.model.locks import LockMode
@@ -70,7 +70,7 @@ class LockManager:
         self._waiters[owner] = waiter
         try:
             await waiter
-        except BaseException:
+        except CancelledError:
             self._waiters.pop(owner, None)
             self.release(owner)
             raise

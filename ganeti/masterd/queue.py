@@ -187,14 +187,12 @@ class JobQueue:
         try:
             await run(active)
         except CancelledError:
-            if self._open:
-                raise
+            pass  # we stop: it stays as it is until the next start
         except Exception:
             self.log.failure("Job {id} stays as it is until the next start", id=active.job.id)
-        finally:
-            self._active.pop(active.job.id, None)
-            if is_final(active.job):
-                self.ended(active.job.id)
+        del self._active[active.job.id]
+        if is_final(active.job):
+            self.ended(active.job.id)
 
     def ended(self, job_id: int) -> None:
         """C{job_id} is final: what waited for it may start."""

@@ -113,16 +113,16 @@ class Replication:
         """One pump for each node that is not offline."""
         wanted = {uuid for uuid, node in self._config.nodes.items() if not node.offline}
         for uuid in wanted - self._peers.keys():
-            self._peers[uuid] = self._begin(uuid)
+            self._begin(uuid)
         for uuid in self._peers.keys() - wanted:
             self._stopping = [stopping for stopping in self._stopping if not stopping.called]
             self._stopping.append(Deferred.fromCoroutine(self._peers.pop(uuid).pump.stop()))
 
-    def _begin(self, uuid: str) -> _Peer:
+    def _begin(self, uuid: str) -> None:
         name = f"Feeding node {self._config.nodes[uuid].name}"
         peer = _Peer(Pump(lambda: self._feed(uuid, peer), self._clock, name, rest_s=REST_S))
+        self._peers[uuid] = peer
         peer.pump.start()
-        return peer
 
     # -- one node
 
