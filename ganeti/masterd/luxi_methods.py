@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError, ParseError
 from ganeti.luxi import methods as m
 from ganeti.masterd.clusterinfo import cluster_info, config_values, tags_of
 from ganeti.masterd.master import MasterDaemon
-from ganeti.masterd.settings import Settings
 from ganeti.model.job import Job
 from ganeti.opcodes import OpCode, decode_opcode
-
-
-class Queries(Protocol):
-    """Answers queries from fields and live data."""
-
-    async def query(self, what: str, fields: Sequence[str], qfilter: Any) -> Any: ...
-
-    def fields(self, what: str, fields: Sequence[str] | None) -> Any: ...
-
-    async def rows(self, what: str, names: Sequence[Any], fields: Sequence[str]) -> Any: ...
-
-    async def job_values(self, job: Job, fields: Sequence[str]) -> list[Any]: ...
+from ganeti.operations.queries import Queries
 
 
 class LuxiMethods:
     """One handler per method; what it raises is the client's answer."""
 
-    def __init__(self, master: MasterDaemon, queries: Queries, settings: Settings) -> None:
+    def __init__(self, master: MasterDaemon) -> None:
+        """@param master: started."""
         self._master = master
-        self._queries = queries
-        self._settings = settings
+        self._settings = master.settings
+        self._queries = Queries(
+            state=master.jobs.state,
+            rpc=master.rpc,
+            archive=master.store.journal,
+            log=master.logs.lines,
+            locks=master.locks.rows,
+            clock=master.given.clock,
+            machine=platform.machine(),
+        )
         self._handlers: dict[type[m.Method], Callable[[Any], Awaitable[Any]]] = {
             m.SubmitJob: self._submit_job,
             m.SubmitJobToDrainedQueue: self._submit_to_drained,

@@ -16,7 +16,6 @@ from ganeti.errors import ConfigurationError
 from ganeti.masterd.luxi_methods import LuxiMethods
 from ganeti.masterd.luxiserver import LuxiServer
 from ganeti.masterd.master import MasterDaemon, Surroundings
-from ganeti.masterd.queries import build_queries
 from ganeti.masterd.secrets import SecretBox
 from ganeti.operations.registry import UNITS
 from ganeti.paths import Paths
@@ -96,7 +95,7 @@ class MasterdService(AsyncService):
         await self.master.start()
         self._begin_projection(self.master)
         await self.master.settings.write_files()
-        methods = LuxiMethods(self.master, build_queries(self.master), self.master.settings)
+        methods = LuxiMethods(self.master)
         self._luxi = LuxiServer(self._reactor, self._paths, methods.handle)
         self._luxi.listen()
         gc.collect()
