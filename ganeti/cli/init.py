@@ -63,7 +63,7 @@ def create(paths: Paths, wanted: NewCluster, randomness: Randomness, time_ns: in
     state = create_cluster_database(paths.store_db, delta, FIRST_TERM, time_ns)
     record = encode_role_record(_first_record(state.config, digest))
     create_node_database(paths.node_db, FIRST_TERM, record)
-    _make_storage_folders(wanted.settings)
+    _make_storage_folders(paths, wanted.settings)
     clusterfiles.write_ssconf(paths, build_ssconf(state.config))
 
 
@@ -108,12 +108,11 @@ def _first_record(config: Configuration, digest: str) -> RoleRecord:
     )
 
 
-def _make_storage_folders(settings: Mapping[str, Any]) -> None:
+def _make_storage_folders(paths: Paths, settings: Mapping[str, Any]) -> None:
     """The folders of file disks on this node; other nodes' administrators make theirs."""
     for name in ("file_storage_dir", "shared_file_storage_dir"):
-        folder = settings[name]
-        if folder and not os.path.isdir(folder):
-            os.makedirs(folder, mode=0o750, exist_ok=True)
+        if settings[name]:
+            os.makedirs(paths.root + settings[name], mode=0o750, exist_ok=True)
 
 
 def start_daemons(paths: Paths) -> None:

@@ -65,7 +65,7 @@ def build_settings(options: Values, paths: Paths) -> dict[str, Any]:
         "ipolicy": build_policy(options, templates),
         "hv_state_static": _hv_state(options.hv_state),
         "disk_state_static": disk_state(options.disk_state),
-        **storage_settings(options, paths, templates),
+        **storage_settings(options, templates),
         **_network(options, paths),
         **_plain(options, paths),
     }

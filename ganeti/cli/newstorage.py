@@ -6,7 +6,6 @@ import os.path
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ganeti.cli.options.cluster import GLUSTER_STORAGE_DIR
 from ganeti.cli.settings import dictionary, known, words, wrong
 from ganeti.model.parameters import ParameterType, enforce_types
 from ganeti.model.templates import (
@@ -15,11 +14,10 @@ from ganeti.model.templates import (
     check_diskparams,
     default_diskparams,
 )
+from ganeti.paths import Paths
 
 if TYPE_CHECKING:
     from optparse import Values
-
-    from ganeti.paths import Paths
 
 _DEFAULT_VG = "xenvg"
 _DEFAULT_DRBD_HELPER = "/bin/true"
@@ -68,11 +66,9 @@ def disk_state(given: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return state
 
 
-def storage_settings(
-    options: Values, paths: Paths, templates: Sequence[DiskTemplate]
-) -> dict[str, Any]:
+def storage_settings(options: Values, templates: Sequence[DiskTemplate]) -> dict[str, Any]:
     """
-    What belongs to the enabled templates.
+    What belongs to the enabled templates; in a virtual cluster folders count from each node's root.
 
     @raise OpPrereqError: something is missing for one, or given for none.
     """
@@ -84,21 +80,19 @@ def storage_settings(
         raise wrong("An enabled disk template uses LVM: a volume group is needed")
     if options.drbd_helper and not drbd:
         raise wrong("A DRBD usermode helper was given, but DRBD is not enabled")
-    gluster = options.gluster_storage_dir
-    if paths.virtual and gluster == GLUSTER_STORAGE_DIR.default:
-        gluster = paths.gluster_storage_dir
+    gluster, real = options.gluster_storage_dir, Paths()
     return {
         "enabled_disk_templates": tuple(templates),
         "volume_group_name": (options.vg_name or _DEFAULT_VG) if lvm else None,
         "drbd_usermode_helper": (options.drbd_helper or _DEFAULT_DRBD_HELPER) if drbd else None,
         "file_storage_dir": _directory(
-            "file", DiskTemplate.FILE in templates, options.file_storage_dir, paths.file_storage_dir
+            "file", DiskTemplate.FILE in templates, options.file_storage_dir, real.file_storage_dir
         ),
         "shared_file_storage_dir": _directory(
             "shared file",
             DiskTemplate.SHAREDFILE in templates,
             options.shared_file_storage_dir,
-            paths.shared_file_storage_dir,
+            real.shared_file_storage_dir,
         ),
         "gluster_storage_dir": _directory(
             "gluster", DiskTemplate.GLUSTER in templates, gluster, gluster

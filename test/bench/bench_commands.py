@@ -22,8 +22,8 @@ from ganeti.luxi.client import Client
 from ganeti.paths import MASTERD, NODED
 
 DELAY = {"OP_ID": "OP_TEST_DELAY", "duration": 0.0, "on_master": True, "reason": []}
-ADD = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install", "--no-start")
-ADD_TO = ("--no-nics", "--no-name-check", "--no-ip-check", "-n", "node2.example.com")
+ADD = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install", "--no-start")
+ADD_TO = ("--ignore-ipolicy", "--no-nics", "-B", "memory=128M", "-n", "node2.example.com")
 
 
 def main() -> None:
@@ -149,7 +149,8 @@ def instance_op(name: str) -> dict[str, object]:
         "disk_template": "diskless",
         "disks": [],
         "nics": [],
-        "os_type": "busybox",
+        "os_type": "busybox+default",
+        "ignore_ipolicy": True,
         "no_install": True,
         "start": False,
         "pnode": "node3.example.com",

@@ -23,14 +23,14 @@ from ganeti.paths import MASTERD, NODED
 
 NAME = "web1.example.com"
 STILL = "still.example.com"
-COMMON = ("--no-nics", "--no-name-check", "--no-ip-check", "-n", "node2.example.com")
+COMMON = ("-B", "memory=128M", "-n", "node2.example.com", "--ignore-ipolicy")
 EXISTS = in_config("instances", NAME)
 
 REMOVE = ("gnt-instance", "remove", "-f", NAME)
 ADD_FILE = Pair(
     Operation(
         "add -t file",
-        ("gnt-instance", "add", "-t", "file", "-s", "4M", "-o", "busybox", *COMMON, NAME),
+        ("gnt-instance", "add", "-t", "file", "-s", "1G", "-o", "busybox+default", *COMMON, NAME),
         EXISTS,
     ),
     Operation("remove (file)", REMOVE, negate(EXISTS)),
@@ -38,7 +38,7 @@ ADD_FILE = Pair(
 ADD_DISKLESS = Pair(
     Operation(
         "add -t diskless",
-        ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install", *COMMON, NAME),
+        ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install", *COMMON, NAME),
         EXISTS,
     ),
     Operation("remove (diskless)", REMOVE, negate(EXISTS)),
@@ -66,7 +66,7 @@ def walk_all(folder: Path, walks: tuple[tuple[Pair, Victim], ...], table: Table)
     """Do some of the walks on a cluster of their own."""
     cluster = make_cluster(folder, failpoints=True)
     try:
-        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox", "--no-install")
+        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install")
         cluster.run(*add, "--no-start", *COMMON, STILL).good()
         killer = Killer(cluster, table)
         for pair, victim in walks:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from support.virtualcluster import VirtualCluster
 
+from ganeti.cli.quickstart import install_os
+
 INIT = (
     "gnt-cluster",
     "init",
@@ -25,6 +27,8 @@ def make_cluster(folder: Path, *, nodes: int = 3, failpoints: bool = False) -> V
     """Set up, initialise, and add all nodes but the first."""
     cluster = VirtualCluster(folder, nodes=nodes, failpoints=failpoints)
     cluster.setup()
+    for node in range(1, nodes + 1):
+        install_os(cluster.paths(node))
     cluster.run(*INIT).good()
     for node in range(2, nodes + 1):
         cluster.run(*add_node_argv(node)).good()

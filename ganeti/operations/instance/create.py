@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -227,8 +228,8 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
     async def _check_storage(
         self, config: Configuration, request: InstanceRequest, node: Node
     ) -> None:
-        folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
-        problem = await ask(self.job, node, CheckFileStorage(path=folder))
+        folder = storage_folder(config, request.template, None, request.name)
+        problem = await ask(self.job, node, CheckFileStorage(path=posixpath.dirname(folder)))
         if problem:
             raise OpPrereqError(f"Node {node.name}: {problem}", ErrorCode.ENVIRONMENT)
 
