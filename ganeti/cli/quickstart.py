@@ -34,6 +34,7 @@ VARIANT = "default"
 _INITIALISING = ".initialising"
 _COMMAND_LIMIT_S = 180
 _JOBS_LIMIT_S = 120
+_ALONE_LIMIT_S = 60
 _LIVE_JOBS = {"queued", "waiting", "canceling", "running"}
 
 
@@ -46,6 +47,7 @@ class Quickstart:
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
+        self._inherited: tuple[int, ...] = ()
 
     # -- the whole
 
@@ -149,7 +151,10 @@ class Quickstart:
         """Run a command for the user to see."""
         sys.stdout.flush()
         done = subprocess.run(
-            self._argv(*words), stdin=subprocess.DEVNULL, timeout=_COMMAND_LIMIT_S
+            self._argv(*words),
+            stdin=subprocess.DEVNULL,
+            pass_fds=self._inherited,
+            timeout=_COMMAND_LIMIT_S,
         )
         if done.returncode != 0:
             raise QuickstartError(f"{' '.join(words)} failed")
@@ -159,6 +164,7 @@ class Quickstart:
         done = subprocess.run(
             self._argv(*words),
             stdin=subprocess.DEVNULL,
+            pass_fds=self._inherited,
             capture_output=True,
             text=True,
             timeout=_COMMAND_LIMIT_S,
@@ -179,24 +185,30 @@ class Quickstart:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One at a time in a folder."""
+        """
+        One at a time in a folder.
+
+        Commands inherit the lock: one that outlives a killed quickstart is waited for.
+        """
+        deadline = time.monotonic() + _ALONE_LIMIT_S
         with open(os.path.join(self.folder, MARKER), "rb") as marker:
-            try:
-                fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as err:
-                raise QuickstartError(f"Another quickstart works on {self.folder}") from err
+            while not _lock(marker.fileno()):
+                if time.monotonic() > deadline:
+                    raise QuickstartError(f"Another quickstart works on {self.folder}")
+                time.sleep(0.1)
+            self._inherited = (marker.fileno(),)
             yield
 
     def _quickstart(self, action: str = "") -> str:
         """How to call us again, from where the user is."""
         top = programs.checkout()
-        word = os.path.relpath(os.path.join(top, "quickstart")) if top else "quickstart"
-        word = word if "/" in word else f"./{word}"
-        folder = os.path.relpath(self.folder)
-        return " ".join(filter(None, [word, action, "" if folder == "vcluster" else folder]))
+        word = shown(os.path.join(top, "quickstart")) if top else "quickstart"
+        word = f"./{word}" if top and "/" not in word else word
+        folder = "" if self.folder == default_folder() else shown(self.folder)
+        return " ".join(filter(None, [word, action, folder]))
 
     def _farewell(self) -> str:
-        command = os.path.join(os.path.relpath(self.folder), "node1.example.com", "cmd")
+        command = os.path.join(shown(self.folder), "node1.example.com", "cmd")
         return f"""
 The cluster runs. Try:
   {command} gnt-instance info instance1.example.com
@@ -205,6 +217,20 @@ The cluster runs. Try:
 Stop its daemons, or remove it:
   {self._quickstart("stop")}
   {self._quickstart("destroy")}"""
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def shown(path: str) -> str:
+    """A path as the user would write it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
 
 
 def install_os(paths: Paths) -> None:
@@ -251,7 +277,7 @@ def main(argv: list[str]) -> int:
     if len(words) > 1 or any(word.startswith("-") for word in words):
         sys.stderr.write("Usage: quickstart [stop|destroy] [FOLDER]\n")
         return 2
-    quickstart = Quickstart(words[0] if words else _default_folder())
+    quickstart = Quickstart(words[0] if words else default_folder())
     try:
         {"up": quickstart.up, "stop": quickstart.stop, "destroy": quickstart.destroy}[action]()
     except KeyboardInterrupt:
@@ -266,7 +292,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _default_folder() -> str:
+def default_folder() -> str:
     return os.path.join(programs.checkout() or os.getcwd(), "vcluster")
 
 
