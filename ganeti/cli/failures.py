@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ganeti import errors
 
@@ -13,10 +13,19 @@ NOT_MASTER = 11
 NODE_SETUP_ERROR = 12
 UNKNOWN_FIELD = 14
 
-INTERRUPTED = (
-    "Interrupted. Jobs that were submitted go on without this command: 'gnt-job list' shows them,"
-    " 'gnt-job watch' follows one, 'gnt-job cancel' ends one.\n"
-)
+INTERRUPTED = "Interrupted."
+
+
+def interrupted(job_ids: Sequence[int]) -> str:
+    """What goes on when the user ends a command that has submitted these jobs."""
+    if not job_ids:
+        return INTERRUPTED
+    words = " ".join(map(str, job_ids))
+    each = "Job" if len(job_ids) == 1 else "Jobs"
+    return (
+        f"{INTERRUPTED} {each} {words}, already submitted, can be followed with"
+        f" 'gnt-job watch', and taken back with 'gnt-job cancel {words}'"
+    )
 
 
 class CommandFailed(Exception):

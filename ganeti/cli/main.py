@@ -55,7 +55,7 @@ def main(
         _forget_output(world)
         return failures.FAILURE
     except KeyboardInterrupt:
-        world.stderr.write(failures.INTERRUPTED)
+        world.stderr.write(f"{failures.INTERRUPTED}\n")
         return failures.FAILURE
     return status
 
@@ -130,6 +130,9 @@ def _run_command(
         return status
     except BrokenPipeError:
         raise
+    except KeyboardInterrupt:
+        jobs = session.submitted if session is not None else []
+        return _fail(failures.CommandFailed(failures.interrupted(jobs)), world, debug=0)
     except Exception as err:
         return _fail(err, world, debug=options.debug)
     finally:

@@ -9,24 +9,21 @@ same status, or stand in C{DIFFERENT} with the reason.
 from __future__ import annotations
 
 import difflib
-import io
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
 
 import pytest
 from support import recorded
-from support.fakemaster import FakeMaster
+from support.commands import Ran, VirtualNode
 from support.recorded import CUT, Record
 from support.recordmaster import RecordMaster
 
 from ganeti import version
-from ganeti.cli.main import load_program, main
+from ganeti.cli.main import load_program
 from ganeti.cli.session import Clock
-from ganeti.cli.terminal import Terminal
 
 PROGRAMS = ("gnt-cluster", "gnt-debug", "gnt-instance", "gnt-job", "gnt-node", "gnt-os")
 TOP_LEVEL = ("", "--help", "-h", "--version", "--nosuchoption", "nosuchcommand", "list-fields")
@@ -70,53 +67,6 @@ def _built(record: Record) -> bool:
 RECORDS = [record for name in PROGRAMS for record in recorded.load(name) if _built(record)]
 
 
-class Ran(NamedTuple):
-    """What our command did."""
-
-    status: int
-    stdout: str
-    stderr: str
-    shown: str
-
-
-class TypingTerminal(Terminal):
-    """A terminal at which a text has been typed; keeps what it shows."""
-
-    def __init__(self, typed: str | None) -> None:
-        super().__init__(self._opens)
-        self._lines = None if typed is None else typed.splitlines(keepends=True)
-        self.shown = ""
-
-    def _opens(self) -> tuple[TextIO, TextIO]:
-        if self._lines is None:
-            raise OSError("no terminal")
-        return _Keyboard(self), _Screen(self)
-
-    def read(self) -> str:
-        line = self._lines.pop(0) if self._lines else ""
-        self.shown += line
-        return line
-
-
-class _Keyboard(io.StringIO):
-    def __init__(self, terminal: TypingTerminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def readline(self, _size: int = -1, /) -> str:  # type: ignore[override]
-        return self._terminal.read()
-
-
-class _Screen(io.StringIO):
-    def __init__(self, terminal: TypingTerminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def write(self, text: str, /) -> int:
-        self._terminal.shown += text
-        return len(text)
-
-
 class ThreeRounds:
     """Interrupts a command that repeats itself for ever, at its third pause."""
 
@@ -137,19 +87,16 @@ def cluster_dir() -> Iterator[Path]:
 
 
 def _run_again(record: Record, cluster_dir: Path) -> Ran:
-    root = cluster_dir / record.node
-    data = root / "var/lib/ganeti"
-    data.mkdir(parents=True)
     master = _recorded_master(record)
-    if master:
-        (data / "ssconf_master_node").write_text(master + "\n")
+    node = VirtualNode(cluster_dir, record.node, master)
     (cluster_dir / "hosts").write_text(HOSTS)
-    socket = root / "var/run/ganeti/socket/ganeti-query"
-    socket.parent.mkdir(parents=True)
-    environ = {"GANETI_ROOTDIR": str(root), "GANETI_HOSTNAME": record.node, "COLUMNS": "80"}
-    server = FakeMaster(str(socket), RecordMaster(record)) if master == record.node else None
+    server = node.serve(RecordMaster(record)) if master == record.node else None
+    words = record.argv[1:]
+    if words[:2] == ["add", "--readd"]:  # what is done on the node prints nothing
+        words = [*words, "--no-node-setup"]
     try:
-        return _run(record, environ)
+        clock = Clock(sleep=ThreeRounds().sleep)
+        return node.run(record.program, *words, typed=record.typed, clock=clock)
     finally:
         if server:
             server.stop()
@@ -164,24 +111,6 @@ def _recorded_master(record: Record) -> str | None:
     if record.command == "getmaster" and record.status == 0:
         return record.stdout.strip()
     return record.node
-
-
-def _run(record: Record, environ: dict[str, str]) -> Ran:
-    stdout, stderr = io.StringIO(), io.StringIO()
-    terminal = TypingTerminal(record.typed)
-    words = record.argv[1:]
-    if words[:2] == ["add", "--readd"]:  # what is done on the node prints nothing
-        words = [*words, "--no-node-setup"]
-    status = main(
-        record.program,
-        words,
-        environ,
-        stdout=stdout,
-        stderr=stderr,
-        terminal=terminal,
-        clock=Clock(sleep=ThreeRounds().sleep),
-    )
-    return Ran(status, stdout.getvalue(), stderr.getvalue(), terminal.shown)
 
 
 def _differences(record: Record, ran: Ran, cluster: str) -> list[str]:
