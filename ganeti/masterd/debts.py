@@ -92,8 +92,11 @@ class Debts:
         self.log.info("Node {node} paid a debt of job {job}", node=debt.node_uuid, job=debt.job_id)
 
     async def try_all(self) -> None:
-        """One attempt at every node that owes something."""
-        nodes = {debt.node_uuid for debt in self._store.committed.debts.values()}
+        """One attempt at every node that owes something and is not marked offline."""
+        state, config = self._store.committed, self._store.committed.config
+        owing = {debt.node_uuid for debt in state.debts.values()}
+        away = {uuid for uuid in owing if (node := config.nodes.get(uuid)) and node.offline}
+        nodes = owing - away
         await gather([self._try(node_uuid) for node_uuid in sorted(nodes)])
 
     async def _try(self, node_uuid: str) -> None:

@@ -161,6 +161,11 @@ class Recoverer:
         say: Say,
     ) -> None:
         request_id = f"{active.job.id}/{finish.op}/{finish.step}/{place}"
+        if action.may_fail and self._is_offline(action.node_uuid):
+            if action.owed:
+                text = f"{action.what}: the node is offline"
+                self._owe(active.job, action, action.node_uuid, text, debts, op=finish.op)
+            return
         active.nodes.add(action.node_uuid)
         try:
             await self._patiently(active, lambda: self._send_action(action, request_id, say))
@@ -177,8 +182,12 @@ class Recoverer:
                     self._owe(active.job, end, action.node_uuid, text, debts)
                 raise FinishFailed(text, debts) from err
             say(text)
-            if not isinstance(err, RemoteFailure):
+            if action.owed and not isinstance(err, RemoteFailure):
                 self._owe(active.job, action, action.node_uuid, text, debts, op=finish.op)
+
+    def _is_offline(self, node_uuid: str) -> bool:
+        node = self._store.committed.config.nodes.get(node_uuid)
+        return node is not None and node.offline
 
     async def _send_action(self, action: OnNode, request_id: str, say: Say) -> None:
         call = decode_call(action.call)

@@ -78,7 +78,8 @@ class TableTransport:
         call = decode_call(envelope.call)
         if type(call) not in QUIET:
             self.sent.append((node_uuid, call, envelope.request_id, envelope.undoes))
-        name = f"node{int(node_uuid[-12:], 16)}.example.com"
+        known = "@" not in node_uuid
+        name = f"node{int(node_uuid[-12:], 16)}.example.com" if known else node_uuid
         answer = self.answers.get(type(call), NodeUnreachable(name, "connection refused"))
         if callable(answer):
             answer = answer(node_uuid, call)
