@@ -12,6 +12,7 @@ from ganeti.errors import GanetiError, OpExecError
 from ganeti.model import codec
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
+from ganeti.model.hypervisors import CLUSTER_ONLY
 from ganeti.model.instance import Instance
 from ganeti.model.live import InstanceRuntime, RunState
 from ganeti.model.locks import Level, shared
@@ -167,9 +168,10 @@ def _nodes(config: Configuration, uuids: Sequence[str]) -> dict[str, Any]:
 
 def _parameters(config: Configuration, instance: Instance) -> dict[str, Any]:
     filled = asdict(config.filled_beparams(instance))
+    hvparams = config.filled_hvparams(instance)
     return {
         "hv_instance": dict(instance.hvparams),
-        "hv_actual": config.filled_hvparams(instance),
+        "hv_actual": {name: hvparams[name] for name in hvparams if name not in CLUSTER_ONLY},
         "be_instance": own_values(instance.beparams),
         "be_actual": {**filled, "memory": filled["maxmem"]},
         "os_instance": dict(instance.osparams),

@@ -127,7 +127,7 @@ def _status(info: OsInfo) -> list[Any]:
         info.reason,
         list(info.variants),
         [list(pair) for pair in info.parameters],
-        list(info.api_versions),
+        sorted(info.api_versions),
         info.trusted,
     ]
 

@@ -110,7 +110,7 @@ class InfoTests(SynchronousTestCase):
                     "hypervisor": "fake",
                     "network_port": None,
                     "hv_instance": {},
-                    "hv_actual": {"migration_mode": "live"},
+                    "hv_actual": {},
                     "be_instance": {"vcpus": 2},
                     "be_actual": {**filled, "memory": 128},
                     "os_instance": {},
