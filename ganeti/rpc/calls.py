@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_ori
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from ganeti.errors import ParseError
 from ganeti.model import codec
 from ganeti.model.disk import Disk
 from ganeti.model.hypervisors import HypervisorName
@@ -240,7 +241,7 @@ class WriteSsconf(Call[None], frozen=True, kw_only=True, tag="write_ssconf"):
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
-    values: dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z")], str]
+    values: dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]*\Z")], str]
 
     def object_key(self) -> str:
         return "ssconf"
@@ -600,5 +601,8 @@ def encode_call(call: Call[Any]) -> bytes:
 
 def decode_call(data: bytes | Raw) -> Call[Any]:
     """@raise ParseError: there is no such call, or its fields are wrong."""
-    call: Call[Any] = codec.decode(bytes(data), NodeCall)
+    try:
+        call: Call[Any] = codec.decode(bytes(data), NodeCall)
+    except ParseError as err:
+        raise ParseError(f"cannot read the call: {err.__cause__}") from err
     return call
