@@ -69,12 +69,14 @@ def drbd_port(disk: Disk) -> int | None:
     """TCP port of a DRBD disk."""
     if disk.dev_type is not DiskTemplate.DRBD or len(disk.logical_id) < 3:
         return None
-    return int(disk.logical_id[2])
+    port = disk.logical_id[2]
+    return port if isinstance(port, int) else None
 
 
 def drbd_minors(disk: Disk) -> tuple[tuple[str, int], ...]:
     """The (node uuid, minor) pairs a DRBD disk uses."""
     if disk.dev_type is not DiskTemplate.DRBD or len(disk.logical_id) < 5:
         return ()
-    node_a, node_b, _port, minor_a, minor_b = disk.logical_id[:5]
-    return (str(node_a), int(minor_a)), (str(node_b), int(minor_b))
+    node_a, node_b, _port, *minors = disk.logical_id[:5]
+    pairs = zip((node_a, node_b), minors, strict=True)
+    return tuple((str(node), minor) for node, minor in pairs if isinstance(minor, int))

@@ -43,9 +43,6 @@ class HeldLock(Struct, frozen=True, kw_only=True, order=True):
     mode: LockMode
 
 
-LEVEL_ORDER: dict[Level, int] = {level: place for place, level in enumerate(Level)}
-
-
 def lock_name(lock: HeldLock) -> str:
     """As C{gnt-debug locks} prints it."""
     if lock.level is Level.CONFIG:

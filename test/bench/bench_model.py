@@ -1,7 +1,8 @@
 """
 What a change costs in a cluster of 20,000 instances, and loading it.
 
-Run: C{PYTHONPATH=.:test .venv/bin/python test/bench/bench_model.py}; prints figures, asserts nothing.
+Run: C{PYTHONPATH=.:test .venv/bin/python test/bench/bench_model.py}; prints figures,
+asserts nothing.
 """
 
 from __future__ import annotations

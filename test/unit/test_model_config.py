@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.samples import GROUP_UUID, instance_uuid, make_config, make_instance, node_uuid
+from support.samples import (
+    GROUP_UUID,
+    instance_uuid,
+    make_config,
+    make_disk,
+    make_instance,
+    node_uuid,
+)
 from support.strategies import DISKS, FILTERS, GROUPS, INSTANCES, NETWORKS, NODES, configurations
 
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
@@ -14,6 +21,7 @@ from ganeti.model.config import Configuration
 from ganeti.model.indexes import build_indexes
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, PartialBeParams, PartialNdParams, PartialNicParams
+from ganeti.model.templates import DiskTemplate
 
 PUT = {
     "group": GROUPS,
@@ -32,7 +40,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(configurations(), st.lists(CHANGES, max_size=12))
 def test_indexes_follow_changes(config, changes):
     """Indexes kept change by change equal indexes made from the objects at the end."""
@@ -141,3 +149,12 @@ def test_exclusive_storage_is_of_groups():
     )
     assert not config.filled_ndparams(node).exclusive_storage
     assert config.filled_ndparams(node).ssh_port == 24
+
+
+def test_drbd_secrets_stay_out_of_logs():
+    """The secret of a DRBD disk is not in its repr."""
+    place = (node_uuid(1), node_uuid(2), 11000, 0, 1, "hunter2")
+    disk = make_disk(1, dev_type=DiskTemplate.DRBD, logical_id=place)
+    assert "hunter2" not in repr(disk)
+    assert "hunter2" not in repr(make_config().with_disk(disk))
+    assert "inst1/disk0" in repr(make_disk(1))

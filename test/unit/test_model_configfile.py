@@ -6,16 +6,17 @@ import json
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid
-from support.strategies import configurations
+from support.strategies import VALUES, configurations
 
 from ganeti.errors import ConfigurationError, ConfigVersionMismatch, GanetiError, ParseError
 from ganeti.model.configfile import EncodedObjects, build_config_data, parse_config_data
 from ganeti.model.secret import Secret
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(configurations())
 def test_round_trip(config):
     """A configuration comes back whole from its file."""
@@ -24,7 +25,7 @@ def test_round_trip(config):
     assert unknown == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(configurations(), configurations())
 def test_cached_json(first, second):
     """Writing with the JSON of the last time gives the same as without."""
@@ -141,6 +142,35 @@ def test_garbage(data):
     """What is no configuration gives a typed error."""
     with pytest.raises(GanetiError):
         parse_config_data(data)
+
+
+def paths(plain, path=()):
+    """All places in plain values."""
+    yield path
+    children = plain.items() if isinstance(plain, dict) else ()
+    if isinstance(plain, list):
+        children = enumerate(plain)
+    for key, value in children:
+        yield from paths(value, (*path, key))
+
+
+PLACES = [path for path in paths(sample()) if path]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(PLACES), VALUES | st.sampled_from([{}, 2**70, 1e300, "drbd", -1, [[]]]))
+def test_any_damage(place, value):
+    """Whatever stands anywhere in the file, it is read or refused with a typed error."""
+    plain = sample()
+    parent = plain
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    try:
+        config, unknown = parse(plain)
+    except GanetiError:
+        return
+    build_config_data(config, unknown)
 
 
 def test_uuid_mismatch():

@@ -38,6 +38,7 @@ from ganeti.model.delta import (
 )
 from ganeti.model.instance import AdminState
 from ganeti.model.job import Job, JobOp, LogLine
+from ganeti.model.nic import Nic
 from ganeti.model.recovery import (
     Debt,
     ForgetCertificate,
@@ -125,6 +126,46 @@ def test_jobs_do_not_touch_the_configuration():
     state = commit(sample_state(), put(make_job(1)), put(QueueState(drained=True)))
     assert state.config.serial_no == 1
     assert state.queue == QueueState(last_job_id=1, drained=True)
+
+
+def make_debt():
+    """What a node still has to do."""
+    return Debt(
+        uuid="u",
+        node_uuid="n",
+        job_id=1,
+        op=0,
+        reason="gone",
+        created=1,
+        action=OnNode(node_uuid="n", call=Raw(b"{}")),
+    )
+
+
+def test_debts():
+    """Debts are kept, are part of snapshots, and go when they are paid."""
+    owing = commit(sample_state(), put(make_debt()), put(make_job(1)))
+    assert owing.debts["u"] == make_debt()
+    assert state_from(header_of(owing), changes_of(owing)) == owing
+    assert not commit(owing, Delete(kind=Kind.DEBT, uuid="u")).debts
+
+
+def test_removed_nodes_take_their_debts():
+    """A node that leaves owes nothing any more; a successor fills the candidate pool."""
+    state = sample_state(instances=0)
+    state = commit(state, put(make_node(4, master_candidate=False)))
+    state = commit(state, put(replace(make_debt(), node_uuid=node_uuid(3))))
+    gone = RemoveNode(uuid=node_uuid(3), successors={node_uuid(4): "digest"})
+    state = commit(state, *compensate(state, gone))
+    assert not state.debts
+    assert state.config.nodes[node_uuid(4)].master_candidate
+    assert state.config.cluster.candidate_certs == {node_uuid(4): "digest"}
+
+
+def test_networks_come_first():
+    """An interface cannot be on a network that there is not."""
+    nic = Nic(uuid="n", mac="aa:00:00:00:00:09", network="x")
+    with pytest.raises(ConfigurationError, match="unknown network x"):
+        commit(sample_state(), put(make_instance(3, disks=(), nics=(nic,))))
 
 
 def test_job_ids_never_sink():
@@ -237,8 +278,4 @@ def test_records_with_calls():
     undo = UndoCall(op=0, step=2, node_uuid="n", undoes="1/0/2", call=Raw(b'{"call":"x"}'))
     job = make_job(1, recovery=(undo,))
     assert codec.decode(codec.encode(job), Job) == job
-    debt = Debt(
-        uuid="u", node_uuid="n", job_id=1, op=0, reason="gone", created=1,
-        action=OnNode(node_uuid="n", call=Raw(b"{}")),
-    )  # fmt: skip
-    assert codec.decode(codec.encode(debt), Debt) == debt
+    assert codec.decode(codec.encode(make_debt()), Debt) == make_debt()
