@@ -107,7 +107,12 @@ class Requests:
         if undoes is not None:
             await self.end(undoes)
         work.check()
-        return await self.answer(work, CallContext(term=work.term, undoes=undoes))
+        self._unnamed += 1
+        try:
+            return await self.answer(work, CallContext(term=work.term, undoes=undoes))
+        finally:
+            self._unnamed -= 1
+            self._ended.notify_all()
 
     async def answer(self, work: Work, context: CallContext) -> bytes:
         """Run a call without remembering it."""
