@@ -29,7 +29,7 @@ from ganeti.model.secret import Secret
 from ganeti.model.state import State
 from ganeti.model.templates import TEMPLATES, DiskTemplate
 from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
-from ganeti.operations.asking import ask
+from ganeti.operations.asking import ask, reason
 from ganeti.operations.instance.create_request import (
     InstanceRequest,
     check_new_name,
@@ -279,7 +279,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         except RpcError as err:
             raise OpExecError(
                 f"Could not add os for instance {plan.instance.name}"
-                f" on node {plan.node_name}: {err}"
+                f" on node {plan.node_name}: {reason(err)}"
             ) from err
 
     def _secrets(self, instance: Instance) -> dict[str, Secret]:

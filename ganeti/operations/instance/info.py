@@ -20,6 +20,7 @@ from ganeti.model.nic import Nic
 from ganeti.model.parameters import own_values
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceQueryData
+from ganeti.operations.asking import reason
 from ganeti.operations.unit import LockRequest, Unit
 from ganeti.rpc.calls import Call, ListDisks, ListInstances
 
@@ -111,7 +112,7 @@ class InstanceQueryData(Unit[OpInstanceQueryData, InfoPlan]):
         for uuid, answer in (await self.job.rpc.call_all(nodes, call)).items():
             if isinstance(answer, GanetiError):
                 name = config.nodes[uuid].name
-                raise OpExecError(f"Error checking node {name}: {answer}") from answer
+                raise OpExecError(f"Error checking node {name}: {reason(answer)}") from answer
             found[uuid] = answer
         return found
 

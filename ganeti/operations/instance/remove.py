@@ -62,7 +62,7 @@ class InstanceRemove(Unit[OpInstanceRemove, RemovePlan]):
             node_uuid=node.uuid,
             call=Raw(encode_call(stop)),
             may_fail=may_fail,
-            what=f"Could not shutdown instance {instance.name} on node {node.name}",
+            what=f"Could not shutdown instance '{instance.name}'",
         )
         removing = [
             OnNode(

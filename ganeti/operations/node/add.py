@@ -19,6 +19,7 @@ from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.roles import joins_pool
 from ganeti.model.state import State
 from ganeti.opcodes.node import OpNodeAdd
+from ganeti.operations.asking import reason
 from ganeti.operations.node.addresses import check_addresses
 from ganeti.operations.node.hooks import other_nodes
 from ganeti.operations.node.role_record import build_role_record
@@ -117,7 +118,8 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
             version = await self.job.rpc.call_at(name, ip, NodeVersion())
         except RpcError as err:
             raise OpPrereqError(
-                f"Can't get version information from node {name}: {err}", ErrorCode.ENVIRONMENT
+                f"Can't get version information from node {name}: {reason(err)}",
+                ErrorCode.ENVIRONMENT,
             ) from err
         if version.protocol != PROTOCOL_VERSION:
             raise OpPrereqError(

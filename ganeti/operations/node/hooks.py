@@ -8,4 +8,4 @@ from ganeti.operations.asking import online
 
 def other_nodes(config: Configuration, uuid: str) -> tuple[str, ...]:
     """Uuids of all nodes that can be called, but for one."""
-    return online([node for node in config.nodes.values() if node.uuid != uuid])
+    return online(node for node in config.nodes.values() if node.uuid != uuid)

@@ -10,7 +10,7 @@ from ganeti.errors import ErrorCode, GanetiError, OpPrereqError
 from ganeti.model.cluster import Cluster
 from ganeti.model.live import OsInfo
 from ganeti.opcodes.os import OpOsDiagnose
-from ganeti.operations.asking import online
+from ganeti.operations.asking import online, reason
 from ganeti.operations.unit import Unit
 from ganeti.rpc.calls import DiagnoseOs
 from ganeti.utils.text import nice_sort_key
@@ -59,12 +59,12 @@ class OsDiagnose(Unit[OpOsDiagnose, None]):
 
     async def execute(self, plan: None) -> list[list[Any]]:
         config = self.job.snapshot().config
-        nodes = online([node for node in config.nodes.values() if node.vm_capable])
+        nodes = online(node for node in config.nodes.values() if node.vm_capable)
         answers = await self.job.rpc.call_all(nodes, DiagnoseOs())
         for uuid, answer in answers.items():
             if isinstance(answer, GanetiError):
                 name = config.nodes[uuid].name
-                self.job.warn(f"Node {name} left out, it did not answer: {answer}")
+                self.job.warn(f"Node {name} left out, it did not answer: {reason(answer)}")
         found = {u: a for u, a in answers.items() if not isinstance(a, GanetiError)}
         rows = [each for each in merge(found) if self._wanted(each, config.cluster)]
         return [[FIELDS[f](each, config.cluster) for f in self.op.output_fields] for each in rows]

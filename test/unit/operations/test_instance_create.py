@@ -337,7 +337,7 @@ class CreateTests(SynchronousTestCase):
         error = self.fail_create(OpExecError)
         self.assertEqual(
             str(error),
-            "Could not add os for instance web1 on node node2.example.com: Node node2: status 1",
+            "Could not add os for instance web1 on node node2.example.com: status 1",
         )
         self.assertEqual(next(undo for _, undo in self.job.undone), END)
         self.nothing_is_left()
@@ -682,7 +682,7 @@ class CreateTests(SynchronousTestCase):
         """A node that does not answer is named."""
         self.job.rpc.answers[GetNodeInfo] = NodeUnreachable("node2", "connection refused")
         self.refused(
-            "Error checking node node2.example.com: Node node2: connection refused",
+            "Error checking node node2.example.com: connection refused",
             ErrorCode.ENVIRONMENT,
         )
 

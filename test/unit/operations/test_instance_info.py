@@ -170,7 +170,7 @@ class InfoTests(SynchronousTestCase):
         failure = self.failureResultOf(Deferred.fromCoroutine(running), OpExecError)
         self.assertEqual(
             str(failure.value),
-            "Error checking node node1.example.com: Node node1: nothing listens",
+            "Error checking node node1.example.com: nothing listens",
         )
 
     def test_unknown(self) -> None:

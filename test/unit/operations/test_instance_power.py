@@ -196,7 +196,7 @@ class StartupTests(SharedChecks, PowerTests):
         """A node that does not answer is named."""
         self.job.rpc.answers[GetInstance] = NodeUnreachable("node1", "connection refused")
         self.refused(
-            "Error checking node node1.example.com: Node node1: connection refused",
+            "Error checking node node1.example.com: connection refused",
             ErrorCode.ENVIRONMENT,
         )
 
@@ -347,7 +347,7 @@ class RemoveTests(SharedChecks, PowerTests):
         error = self.fail_op(OpExecError)
         self.assertEqual(
             str(error),
-            f"Could not shutdown instance {NAME} on node node1.example.com: Node node1: no",
+            f"Could not shutdown instance '{NAME}': Node node1: no",
         )
         self.assertIn(instance_uuid(1), self.job.config.instances)
 
@@ -366,8 +366,7 @@ class RemoveTests(SharedChecks, PowerTests):
         self.assertEqual(
             self.job.lines,
             [
-                f" - WARNING: Could not shutdown instance {NAME} on node node1.example.com:"
-                " Node node1: no",
+                f" - WARNING: Could not shutdown instance '{NAME}': Node node1: no",
                 " - WARNING: Can't remove instance's disks: Node node1: busy",
             ],
         )

@@ -274,7 +274,7 @@ class NodeAddTests(SynchronousTestCase):
         """The node's daemon answers."""
         self.job.rpc.answers[NodeVersion] = NodeUnreachable(NAME, "nothing listens")
         self.refused(
-            f"Can't get version information from node {NAME}: Node {NAME}: nothing listens",
+            f"Can't get version information from node {NAME}: nothing listens",
             ErrorCode.ENVIRONMENT,
         )
 

@@ -129,10 +129,7 @@ class DiagnoseTests(SynchronousTestCase):
         self.assertEqual(rows, [["noop"]])
         self.assertEqual(
             self.job.lines,
-            [
-                " - WARNING: Node node2.example.com left out, it did not answer:"
-                " Node node2: nothing listens"
-            ],
+            [" - WARNING: Node node2.example.com left out, it did not answer: nothing listens"],
         )
 
     def test_unknown_field(self) -> None:
