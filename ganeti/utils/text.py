@@ -47,7 +47,7 @@ def format_unit(size_mib: float, units: str = "h") -> str:
 def nice_sort_key(name: str) -> tuple[tuple[int, int | str], ...]:
     """A key that sorts C{node2} before C{node10}."""
     return tuple(
-        (0, int(part)) if part.isdigit() else (1, part) for part in _NUMBERS.split(name) if part
+        (0, int(part)) if part.isdecimal() else (1, part) for part in _NUMBERS.split(name) if part
     )
 
 

@@ -25,7 +25,7 @@ def test_round_trip(config):
     assert unknown == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(configurations(), configurations())
 def test_cached_json(first, second):
     """Writing with the JSON of the last time gives the same as without."""
