@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,15 +20,14 @@ from ganeti.model.hypervisors import check_hvparams
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
 from ganeti.model.locks import Level, exclusive, shared
-from ganeti.model.node import Node
-from ganeti.model.policy import InstanceSizes, policy_violations
 from ganeti.model.recovery import RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.secret import Secret
 from ganeti.model.state import State
-from ganeti.model.templates import TEMPLATES, DiskTemplate
+from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
-from ganeti.operations.asking import ask, reason
+from ganeti.operations.asking import reason
+from ganeti.operations.instance.create_checks import check_node, check_policy
 from ganeti.operations.instance.create_request import (
     InstanceRequest,
     check_new_name,
@@ -39,13 +37,11 @@ from ganeti.operations.instance.create_request import (
 )
 from ganeti.operations.instance.disks import make_disk, storage_folder
 from ganeti.operations.instance.environment import instance_hooks
-from ganeti.operations.instance.memory import reserve_memory
 from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
-from ganeti.operations.instance.os_check import check_os
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.startup import check_memory_bounds, stop_call
 from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
-from ganeti.rpc.calls import CheckFileStorage, CreateDisk, RemoveDisk, RunOsCreate, StartInstance
+from ganeti.rpc.calls import CreateDisk, RemoveDisk, RunOsCreate, StartInstance
 from ganeti.utils.text import format_unit
 
 NODED_PORT = 1811
@@ -84,8 +80,8 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         spec = build_spec(config, instance, disks)
         check_hvparams(spec.hypervisor, spec.hvparams)
         check_memory_bounds(spec)
-        self._check_policy(config, request, spec)
-        await self._check_node(config, request, spec)
+        check_policy(self.job, self.op, config, request, spec)
+        await check_node(self.job, self.op, config, request, spec)
         return CreatePlan(
             instance=instance,
             disks=disks,
@@ -176,62 +172,6 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             )
         )
         return disks
-
-    def _check_policy(
-        self, config: Configuration, request: InstanceRequest, spec: InstanceSpec
-    ) -> None:
-        group = config.groups[request.node.group]
-        sizes = InstanceSizes(
-            memory=spec.beparams.maxmem,
-            vcpus=spec.beparams.vcpus,
-            disks=tuple(disk.size for disk in request.disks),
-            nics=len(spec.nics),
-            spindle_use=spec.beparams.spindle_use,
-            disk_template=request.template,
-        )
-        violations = policy_violations(config.group_policy(group), sizes)
-        if not violations:
-            return
-        text = (
-            f"Instance allocation to group {group.uuid} ({group.name}) violates policy:"
-            f" {', '.join(violations)}"
-        )
-        if not self.op.ignore_ipolicy:
-            raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
-        self.job.warn(text)
-
-    async def _check_node(
-        self, config: Configuration, request: InstanceRequest, spec: InstanceSpec
-    ) -> None:
-        node = request.node
-        if self.op.os_type is not None and not self.op.no_install:
-            secret = secret_osparams(config, spec.instance, self.op.osparams_secret)
-            await check_os(
-                self.job,
-                node,
-                request.os_name,
-                {*spec.osparams, *secret},
-                force_variant=self.op.force_variant,
-            )
-        if request.template is not DiskTemplate.DISKLESS:
-            await self._check_storage(config, request, node)
-        if request.start:
-            await reserve_memory(
-                self.job,
-                node,
-                request.hypervisor,
-                request.name,
-                spec.beparams.maxmem,
-                "creating",
-            )
-
-    async def _check_storage(
-        self, config: Configuration, request: InstanceRequest, node: Node
-    ) -> None:
-        folder = storage_folder(config, request.template, None, request.name)
-        problem = await ask(self.job, node, CheckFileStorage(path=posixpath.dirname(folder)))
-        if problem:
-            raise OpPrereqError(f"Node {node.name}: {problem}", ErrorCode.ENVIRONMENT)
 
     def hooks(self, plan: CreatePlan) -> HookPlan:
         config = self.job.snapshot().config

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from ganeti.errors import ErrorCode, OpPrereqError, ReservationError, ResolverError, RpcError
 from ganeti.model.config import Configuration
-from ganeti.model.delta import Change, Delta, put
-from ganeti.model.group import NodeGroup
 from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.names import normal_host_name
 from ganeti.model.node import Node
-from ganeti.model.parameters import PartialNdParams, own_values, parse_ndparams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.roles import joins_pool
 from ganeti.model.state import State
@@ -22,8 +18,8 @@ from ganeti.opcodes.node import OpNodeAdd
 from ganeti.operations.asking import reason
 from ganeti.operations.node.addresses import check_addresses
 from ganeti.operations.node.hooks import other_nodes
+from ganeti.operations.node.joining import find_group, new_node, put_node, returning_node
 from ganeti.operations.node.role_record import build_role_record
-from ganeti.operations.node.static_state import check_disk_state, check_hv_state
 from ganeti.operations.unit import HookPlan, LockRequest, NeedLocks, Unit
 from ganeti.rpc.calls import NodeVersion, SetRole, VersionInfo
 from ganeti.utils.hosts import Host
@@ -67,9 +63,9 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
         await self._check_secondary(host.name, primary, secondary)
         if old is None:
             self._reserve(host.name, primary, secondary)
-            node = self._new_node(config, host.name, primary, secondary, version)
+            node = new_node(config, self.op, host.name, primary, secondary, version)
         else:
-            node = self._returning_node(config, old, primary, secondary, version)
+            node = returning_node(config, self.op, old, primary, secondary, version)
         return AddPlan(node=node, digest=version.certificate_digest, readd=old is not None)
 
     async def _resolve(self, config: Configuration) -> Host:
@@ -156,74 +152,6 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
                 ErrorCode.EXISTS,
             ) from err
 
-    def _new_node(
-        self, config: Configuration, name: str, primary: str, secondary: str, version: VersionInfo
-    ) -> Node:
-        if version.uuid in config.nodes:
-            raise OpPrereqError(
-                f"Node {name} says that it is {config.nodes[version.uuid].name}"
-                f" (uuid {version.uuid}), which is in the cluster",
-                ErrorCode.EXISTS,
-            )
-        return Node(
-            uuid=version.uuid,
-            name=name,
-            primary_ip=primary,
-            secondary_ip=secondary,
-            group=find_group(config, self.op.group).uuid,
-            master_capable=self.op.master_capable is not False,
-            vm_capable=self.op.vm_capable is not False,
-            ndparams=self._ndparams(PartialNdParams()),
-            hv_state_static=check_hv_state(self.op.hv_state or {}),
-            disk_state_static=check_disk_state(self.op.disk_state or {}),
-        )
-
-    def _returning_node(
-        self,
-        config: Configuration,
-        old: Node,
-        primary: str,
-        secondary: str,
-        version: VersionInfo,
-    ) -> Node:
-        if version.uuid != old.uuid:
-            raise OpPrereqError(
-                f"Node {old.name} comes back with uuid {version.uuid}, it had {old.uuid}",
-                ErrorCode.WRONG_STATE,
-            )
-        vm_capable = old.vm_capable if self.op.vm_capable is None else self.op.vm_capable
-        if not vm_capable and config.instances_on(old.uuid):
-            raise OpPrereqError(
-                f"Node {old.name} being re-added with --vm-capable set to false,"
-                " but it already holds instances",
-                ErrorCode.WRONG_STATE,
-            )
-        master_capable = self.op.master_capable
-        return replace(
-            old,
-            primary_ip=primary,
-            secondary_ip=secondary,
-            offline=False,
-            drained=False,
-            powered=True,
-            vm_capable=vm_capable,
-            master_capable=old.master_capable if master_capable is None else master_capable,
-            ndparams=self._ndparams(old.ndparams),
-            hv_state_static=_given(self.op.hv_state, check_hv_state, old.hv_state_static),
-            disk_state_static=_given(self.op.disk_state, check_disk_state, old.disk_state_static),
-        )
-
-    def _ndparams(self, otherwise: PartialNdParams) -> PartialNdParams:
-        if self.op.ndparams is None:
-            return otherwise
-        ndparams = parse_ndparams(self.op.ndparams)
-        if "exclusive_storage" in own_values(ndparams):
-            raise OpPrereqError(
-                "Node parameter exclusive_storage can be set for groups and the cluster only",
-                ErrorCode.WRONG_INPUT,
-            )
-        return ndparams
-
     def hooks(self, plan: AddPlan) -> HookPlan:
         node = plan.node
         others = other_nodes(self.job.snapshot().config, node.uuid)
@@ -258,54 +186,3 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
         candidates = {uuid: cert for uuid, cert in record.candidates.items() if uuid != node.uuid}
         call = SetRole(record=replace(record, candidates=candidates))
         await self.job.rpc.call_at(node.name, node.primary_ip, call, node.uuid)
-
-
-def _given(
-    given: dict[str, object] | None,
-    check: Callable[[dict[str, object]], dict[str, object]],
-    otherwise: dict[str, object],
-) -> dict[str, object]:
-    return otherwise if given is None else check(given)
-
-
-def find_group(config: Configuration, given: str | None) -> NodeGroup:
-    """
-    The node group a new node goes to.
-
-    @raise OpPrereqError: it does not exist, or must be named because there are several.
-    """
-    if given is not None:
-        return config.find_group(given)
-    if len(config.groups) == 1:
-        return next(iter(config.groups.values()))
-    raise OpPrereqError(
-        "More than one node group exists. Target group must be specified explicitly.",
-        ErrorCode.WRONG_INPUT,
-    )
-
-
-def put_node(node: Node, digest: str) -> Callable[[State], Delta]:
-    """
-    The change that puts a node into the configuration, as candidate when the pool has room.
-
-    @param digest: of the node's certificate.
-    """
-
-    def change(state: State) -> Delta:
-        config = state.config
-        known = config.node_by_name.get(node.name)
-        if known not in (None, node.uuid):
-            raise OpPrereqError(
-                f"Node {node.name} is already in the configuration", ErrorCode.EXISTS
-            )
-        joins = bool(digest) and joins_pool(config, node)
-        certs = dict(config.cluster.candidate_certs)
-        certs.pop(node.uuid, None)
-        if joins:
-            certs[node.uuid] = digest
-        changes: list[Change] = [put(replace(node, master_candidate=joins))]
-        if certs != config.cluster.candidate_certs:
-            changes.append(put(replace(config.cluster, candidate_certs=certs)))
-        return tuple(changes)
-
-    return change

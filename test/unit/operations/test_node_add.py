@@ -17,7 +17,8 @@ from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.parameters import PartialNdParams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.opcodes.node import OpNodeAdd
-from ganeti.operations.node.add import NodeAdd, put_node
+from ganeti.operations.node.add import NodeAdd
+from ganeti.operations.node.joining import put_node
 from ganeti.operations.unit import NeedLocks
 from ganeti.paths import Paths
 from ganeti.rpc.calls import NodeVersion, SetRole, VersionInfo
