@@ -34,8 +34,13 @@ class LineBudget:
         self._left = limit
         self._on_line = on_line
 
+    @property
+    def spent(self) -> bool:
+        """Whether no more lines are taken."""
+        return self._left <= 0
+
     def line(self, line: bytes) -> None:
-        if self._left <= 0:
+        if self.spent:
             return
         self._left -= len(line) + 1
         self._on_line(line.decode(errors="replace"))
@@ -53,6 +58,8 @@ class Lines:
         self._rest = b""
 
     def add(self, data: bytes) -> None:
+        if self._budget.spent:  # gigabytes may follow: do not even look
+            return
         *whole, rest = (self._rest + data).split(b"\n")
         for line in whole:
             self._cut(line.removesuffix(b"\r"))
