@@ -5,17 +5,25 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.newcluster import NOW_NS, create_cluster, virtual_folder
+from support.joining import (
+    CLUSTER,
+    NAME,
+    UUID,
+    authority_of,
+    build_bundle,
+    check_joined,
+    join,
+    node_paths,
+)
+from support.newcluster import create_cluster, virtual_folder
 from zope.interface.verify import verifyObject
 
 from ganeti.cli import clusterfiles, machine, nodejoin
-from ganeti.cli.nodejoin import Bundle, Prepared
 from ganeti.cli.nodesetup import (
     Finished,
     INodeSetup,
@@ -28,14 +36,8 @@ from ganeti.cli.tools.node_daemon_setup import main as setup_main
 from ganeti.errors import GanetiError, OpPrereqError, ParseError, SshError
 from ganeti.paths import Paths
 from ganeti.rpc import certificates
-from ganeti.rpc.roles import decode_role_record
 from ganeti.store.nodestate_db import create_node_database, read_role_record
-from ganeti.utils import failpoints
 from ganeti.utils.hosts import Host
-
-NAME = "node2.example.com"
-UUID = "11111111-2222-4333-8444-555555555555"
-CLUSTER = "cluster.example.com"
 
 
 @pytest.fixture
@@ -43,51 +45,6 @@ def master() -> Iterator[Paths]:
     with virtual_folder() as paths:
         create_cluster(paths)
         yield paths
-
-
-def _node(master: Paths) -> Paths:
-    return Paths(root=f"{master.cluster_dir}/{NAME}", hostname=NAME)
-
-
-def _authority(master: Paths) -> str:
-    return clusterfiles.read_text(master.ca_pem)
-
-
-def _bundle(master: Paths, request: str) -> Bundle:
-    role = read_role_record(master.node_db)
-    assert role is not None
-    signed = certificates.sign_request(master, request.encode(), UUID, NAME, NOW_NS / 1e9)
-    return Bundle(
-        certificate=signed.decode(),
-        authority=_authority(master),
-        hmac_key=clusterfiles.read_text(master.hmac_key),
-        domain_secret=clusterfiles.read_text(master.cluster_domain_secret),
-        role_term=role.term,
-        role_record=role.record.decode(),
-        ssconf=clusterfiles.read_ssconf_values(master),
-    )
-
-
-def _join(master: Paths, setup: INodeSetup, *, force_join: bool = False) -> Prepared:
-    prepared = setup.prepare(CLUSTER, _authority(master), force_join=force_join)
-    setup.install(_bundle(master, prepared.request))
-    return prepared
-
-
-def _check_joined(master: Paths) -> None:
-    node = _node(master)
-    identity = certificates.load_identity(node)
-    assert (identity.uuid, identity.name) == (UUID, NAME)
-    row = read_role_record(node.node_db)
-    assert row is not None
-    mine = certificates.load_identity(master)
-    record = decode_role_record(row.record)
-    assert (record.master_uuid, record.master_digest) == (mine.uuid, mine.digest)
-    for path in ("hmac_key", "cluster_domain_secret"):
-        ours, theirs = getattr(master, path), getattr(node, path)
-        assert clusterfiles.read_text(ours) == clusterfiles.read_text(theirs)
-    assert clusterfiles.read_ssconf_values(node) == clusterfiles.read_ssconf_values(master)
-    assert not os.path.exists(node.ca_key)
 
 
 class FakeSsh:
@@ -108,88 +65,54 @@ class FakeSsh:
 def _setups(master: Paths) -> dict[str, Any]:
     return {
         "virtual": VirtualNodeSetup(master, NAME),
-        "ssh": SshNodeSetup(NAME, run=FakeSsh(_node(master))),
+        "ssh": SshNodeSetup(NAME, run=FakeSsh(node_paths(master))),
     }
 
 
 @pytest.mark.parametrize("kind", ["virtual", "ssh"])
-def test_join(master: Paths, kind: str) -> None:
+def testjoin(master: Paths, kind: str) -> None:
     """Either way the machine knows its cluster; done again, it keeps its uuid."""
     setup = _setups(master)[kind]
     verifyObject(INodeSetup, setup)
-    prepared = _join(master, setup)
+    prepared = join(master, setup)
     assert (prepared.protocol, prepared.node_uuid) == (4000000, "")
-    _check_joined(master)
-    assert _join(master, setup).node_uuid == UUID
-    _check_joined(master)
-
-
-def test_killed_anywhere(master: Paths) -> None:
-    """Killed at any write and repeated, node setup succeeds."""
-    setup = VirtualNodeSetup(master, NAME)
-    reached: list[str] = []
-    failpoints.on_reach(lambda name, detail: reached.append(name))
-    try:
-        _join(master, setup)
-        for number in range(len(reached)):
-            shutil.rmtree(_node(master).root)
-            failpoints.on_reach(_killer(number))
-            with pytest.raises(_Killed):
-                _join(master, setup)
-            failpoints.on_reach(None)
-            _join(master, setup)
-            _check_joined(master)
-    finally:
-        failpoints.on_reach(None)
-
-
-class _Killed(BaseException):
-    """The command is killed here."""
-
-
-def _killer(number: int) -> Any:
-    left = [number]
-
-    def kill(_name: str, _detail: str) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise _Killed
-
-    return kill
+    check_joined(master)
+    assert join(master, setup).node_uuid == UUID
+    check_joined(master)
 
 
 @pytest.mark.parametrize("kind", ["virtual", "ssh"])
 def test_other_cluster(master: Paths, kind: str) -> None:
     """A node of another cluster is refused, unless forced; then nothing of that one is left."""
-    node, setup = _node(master), _setups(master)[kind]
+    node, setup = node_paths(master), _setups(master)[kind]
     create_cluster(node)
     Path(node.ssconf("cluster_name")).write_text("other.example.com\n")
     create_node_database(node.node_db, 7, read_role_record(master.node_db).record)
     with pytest.raises(GanetiError) as caught:
-        _join(master, setup)
+        join(master, setup)
     assert "belongs to the cluster other.example.com" in str(caught.value)
     assert certificates.load_identity(node).uuid != UUID
-    _join(master, setup, force_join=True)
-    _check_joined(master)
+    join(master, setup, force_join=True)
+    check_joined(master)
     assert not os.path.exists(node.store_db)
 
 
 def test_higher_term(master: Paths) -> None:
     """A node that has promised a higher term than this master's is not taken."""
-    node, setup = _node(master), VirtualNodeSetup(master, NAME)
-    _join(master, setup)
+    node, setup = node_paths(master), VirtualNodeSetup(master, NAME)
+    join(master, setup)
     create_node_database(node.node_db, 9, b"{}")
     with pytest.raises(GanetiError, match="term 9"):
-        _join(master, setup)
+        join(master, setup)
 
 
 def test_wrong_certificate(master: Paths) -> None:
     """A certificate for another key is not installed."""
     setup = VirtualNodeSetup(master, NAME)
-    first = setup.prepare(CLUSTER, _authority(master), force_join=False)
-    setup.prepare(CLUSTER, _authority(master), force_join=False)
+    first = setup.prepare(CLUSTER, authority_of(master), force_join=False)
+    setup.prepare(CLUSTER, authority_of(master), force_join=False)
     with pytest.raises(GanetiError, match="another key"):
-        setup.install(_bundle(master, first.request))
+        setup.install(build_bundle(master, first.request))
 
 
 # -- SSH
@@ -207,8 +130,8 @@ def test_argv() -> None:
 
 def test_secrets_not_in_argv(master: Paths) -> None:
     """What other users may see of a process has no secret."""
-    ssh = FakeSsh(_node(master))
-    _join(master, SshNodeSetup(NAME, run=ssh))
+    ssh = FakeSsh(node_paths(master))
+    join(master, SshNodeSetup(NAME, run=ssh))
     secret = clusterfiles.read_text(master.hmac_key).strip()
     assert secret
     assert not any(secret in word for argv in ssh.argv for word in argv)
