@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
-from ganeti.errors import OpExecError
 from ganeti.model.live import OsInfo
 from ganeti.utils.threads import Threads
 from ganeti.version import OS_API_VERSIONS
@@ -153,14 +152,9 @@ def variant_of(definition: OsInfo, os_name: str) -> str:
     """
     The variant to install: the one asked for, else the first there is, else "".
 
-    @raise OpExecError: the definition has no such variant.
+    Whether the definition offers it was judged by the master, and admins may overrule that.
     """
     variant = split_name(os_name)[1]
-    if variant and variant not in definition.variants:
-        offered = ", ".join(definition.variants) or "none"
-        raise OpExecError(
-            f"OS '{definition.name}' has no variant '{variant}' on this node; it has: {offered}"
-        )
     return variant or (definition.variants[0] if definition.variants else "")
 
 

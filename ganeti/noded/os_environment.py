@@ -30,7 +30,6 @@ def build_os_environment(
     @param os_name: with its variant.
     @param disk_paths: where the disks are; a disk that is a file is given as that file.
     @param osparams: all of them, also the private and secret ones.
-    @raise OpExecError: there is no such variant.
     """
     env = _common(definition, os_name, spec, debug)
     for index, (disk, path) in enumerate(zip(spec.disks, disk_paths, strict=True)):
