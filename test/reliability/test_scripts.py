@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -177,6 +180,44 @@ class ScriptTests(TestCase):
         self.assertLessEqual(len(found[0].output), OUTPUT_LIMIT)
         self.assertIn("did not end within", found[1].output)
         self.assert_gone()
+
+
+DIES_BEFORE_THE_NOTE = """
+import os, signal, sys
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+sys.path.insert(0, sys.argv[1])
+from ganeti.utils.process import RealProcessRunner
+
+async def note(pid):
+    print(pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+argv = ["/bin/sh", "-c", "touch " + sys.argv[2]]
+reactor.callWhenRunning(
+    lambda: Deferred.fromCoroutine(
+        RealProcessRunner(reactor).run(argv, timeout_s=60, on_start=note)
+    )
+)
+reactor.run()
+"""
+
+
+class KilledDaemonTests(TestCase):
+    def test_before_the_note(self) -> None:
+        """A daemon that is killed before it noted a script's process leaves no script running."""
+        top = Path(tempfile.mkdtemp(prefix="ganeti-test-"))
+        self.addCleanup(shutil.rmtree, top)
+        code = [sys.executable, "-c", DIES_BEFORE_THE_NOTE]
+        argv = [*code, str(Path(__file__).parents[2]), str(top / "ran")]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+        pid = int(done.stdout)
+        deadline = time.monotonic() + 5
+        while procfs.group_members(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(procfs.group_members(pid), [])
+        self.assertEqual(list(top.iterdir()), [])
 
 
 class _Hurry:
