@@ -16,7 +16,7 @@ NOW = time.time()
 
 
 @cache
-def authority(name: str = "ours") -> Authority:
+def authority(name: str) -> Authority:
     """A certificate authority; the same one for the same name."""
     return make_authority(NOW)
 
