@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,14 +79,12 @@ class Store:
         *,
         on_fatal: Callable[[Exception], None],
         log_delay_s: float = LOG_DELAY_S,
-        freeze: bool = False,
     ) -> Store:
         """
         Read the journal; stored jobs that cannot be read end in error.
 
         @param term: of this master; not below that of the last entry.
         @param on_fatal: has to end the daemon at once: it is not known what is on the disk.
-        @param freeze: spare the garbage collector what was loaded (daemons; not simulations).
         @raise ConfigurationError: an object cannot be read, or objects contradict each other.
         @raise StorageError: the journal cannot be read, or a later master has written to it.
         """
@@ -96,8 +93,6 @@ class Store:
             raise errors.StorageError(
                 f"The database is of term {loaded.position.term}: a master of term {term} is over"
             )
-        if freeze:
-            gc.freeze()
         store = cls(journal, clock, term, loaded, on_fatal, log_delay_s)
         await store._end_unreadable(loaded)
         return store

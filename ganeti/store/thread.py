@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
@@ -35,20 +35,24 @@ class OneThread:
         self._reactor = reactor
         self._pool = ThreadPool(minthreads=1, maxthreads=1, name=name)
         self._pool.start()
+        # Without this a daemon whose start failed half-way would never end.
+        self._core = IReactorCore(reactor)
+        self._at_end = self._core.addSystemEventTrigger("after", "shutdown", self._pool.stop)
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         return deferToThreadPool(self._reactor, self._pool, function, *args, **kwargs)
 
     def close(self) -> None:
         """Wait for what runs, then end the thread. Call it when nothing is under way."""
-        self._pool.stop()
+        if not self._pool.joined:
+            self._core.removeSystemEventTrigger(self._at_end)
+            self._pool.stop()
 
 
 class InPlace:
     """Runs in the caller's thread, at once: for databases in memory."""
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-
         return maybeDeferred(function, *args, **kwargs)
 
     def close(self) -> None:

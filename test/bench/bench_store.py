@@ -63,8 +63,8 @@ def written_bytes() -> int:
     return int(fields["wchar"])
 
 
-def make_database(path: str, instances: int, archived: int) -> None:
-    """A database of a cluster of that size."""
+def make_database(path: str, instances: int, archived: int) -> int:
+    """Make a database of a cluster of that size, and return its own size in MiB."""
     config = make_config(100, instances)
     write_state(path, State(config=config), Position(index=1, term=1, digest="bench"), {})
     database = Database(path)
@@ -77,12 +77,13 @@ def make_database(path: str, instances: int, archived: int) -> None:
     connection.executemany("INSERT INTO archive (id, body) VALUES (?, ?)", rows)
     connection.execute("COMMIT")
     database.close()
+    return Path(path).stat().st_size >> 20
 
 
-async def opened(path: str, freeze: bool = False) -> Store:
+async def opened(path: str) -> Store:
     """The store of a database."""
     journal = await SqliteJournal.open(path, reactor)
-    return await Store.open(journal, reactor, 1, on_fatal=fatal, freeze=freeze)
+    return await Store.open(journal, reactor, 1, on_fatal=fatal)
 
 
 def touch(number: int) -> Change:
@@ -144,11 +145,10 @@ async def main(folder: str) -> None:
     """Print the figures."""
     for instances in (200, INSTANCES):
         path = os.path.join(folder, f"store-{instances}.db")
-        make_database(path, instances, ARCHIVED)
-        size = Path(path).stat().st_size >> 20
+        size = make_database(path, instances, ARCHIVED)
         store = await timed(
             f"load {instances} instances, {ARCHIVED} archived jobs ({size} MiB)",
-            partial(opened, path, True),
+            partial(opened, path),
         )
         await bench_commits(store, instances)
         await bench_groups(store)

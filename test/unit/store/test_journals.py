@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+import ganeti
 from ganeti.errors import ConfigurationError, StorageError
 from ganeti.model.delta import put
 from ganeti.store.journal import SqliteJournal
@@ -185,3 +189,23 @@ class LosingTests(SynchronousTestCase):
         self.journal.refuse(StorageError("disk full"))
         self.failureResultOf(self.append(1), StorageError)
         self.assertEqual(self.held(), [])
+
+
+class EndingTests(SynchronousTestCase):
+    """A daemon whose start failed half-way."""
+
+    def test_an_open_journal_does_not_keep_the_process(self) -> None:
+        """When the reactor ends the thread ends, though nobody closed the journal."""
+        script = (
+            "import sys\n"
+            "from twisted.internet import defer, task\n"
+            "from ganeti.store.journal import SqliteJournal\n"
+            "def main(reactor):\n"
+            "    opening = SqliteJournal.open(sys.argv[1], reactor, create=True)\n"
+            "    return defer.Deferred.fromCoroutine(opening)\n"
+            "task.react(main)\n"
+        )
+        argv = [sys.executable, "-c", script, os.path.abspath(self.mktemp())]
+        root = str(Path(ganeti.__file__).parents[1])
+        done = subprocess.run(argv, cwd=root, timeout=30, capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
