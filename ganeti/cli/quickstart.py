@@ -71,7 +71,8 @@ class Quickstart:
     def stop(self) -> None:
         """Stop all daemons; everything stays."""
         self._check_exists()
-        _raise(fleet.stop(self.folder))
+        with self._alone():
+            _raise(fleet.stop(self.folder))
         say(f"Stopped. Start again with: {self._quickstart()}")
 
     def destroy(self) -> None:
@@ -83,8 +84,9 @@ class Quickstart:
         question = f"Remove {self.folder} with all its instances?"
         if sys.stdin.isatty() and Terminal().ask(question) != "y":
             raise QuickstartError("Nothing was removed")
-        _raise(fleet.stop(self.folder))
-        remove_folder(self.folder)
+        with self._alone():
+            _raise(fleet.stop(self.folder))
+            remove_folder(self.folder)
         say(f"Removed {self.folder}")
 
     # -- steps

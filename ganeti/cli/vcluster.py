@@ -84,7 +84,8 @@ def setup(
 def _check_ours(directory: str) -> None:
     if os.path.exists(os.path.join(directory, MARKER)):
         return
-    if os.path.isdir(directory) and not os.listdir(directory):
+    # The draft of the mark is what an interrupted first run leaves.
+    if os.path.isdir(directory) and set(os.listdir(directory)) <= {f".{MARKER}.new"}:
         return
     if os.path.lexists(directory):
         raise SetupError(f"{directory} exists and is no virtual cluster: choose another folder")
@@ -161,7 +162,15 @@ def _make_scripts(directory: str, init_script: str | None) -> None:
 
 
 def _write(path: str, text: str, mode: int) -> None:
-    write_atomic(path, text.encode(errors="surrogateescape"), mode)
+    """Write a file, but leave one alone that is as it should be."""
+    content = text.encode(errors="surrogateescape")
+    try:
+        with open(path, "rb") as stream:
+            present = (stream.read(), os.fstat(stream.fileno()).st_mode & 0o777)
+    except FileNotFoundError:
+        present = None
+    if present != (content, mode):
+        write_atomic(path, content, mode)
 
 
 def _add_addresses(layout: Layout, netdev: str) -> None:

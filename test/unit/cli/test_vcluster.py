@@ -54,6 +54,7 @@ def test_interrupted(tmp_path: Path) -> None:
     """What an interrupted run left is completed."""
     folder = tmp_path / "c"
     folder.mkdir()
+    (folder / "..vcluster.new").write_text("")
     setup(str(folder), nodes=1)
     for name in ("hosts", "start-all", "node1.example.com/cmd"):
         (folder / name).unlink()
