@@ -1,0 +1,194 @@
+"""Each command once, on a virtual cluster of real daemons with a very long path."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.virtualcluster import ROOT, Ran, VirtualCluster, wait_for
+
+from ganeti.paths import MASTERD
+
+INSTANCE = "instance1.example.com"
+DEEP = "a-folder-whose-name-alone-is-longer-than-most-of-those-that-unix-sockets-can-have-" * 2
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[VirtualCluster]:
+    top = Path(tempfile.mkdtemp(prefix="cli-commands-", dir="/tmp"))
+    (top / DEEP).mkdir()
+    made = VirtualCluster(top / DEEP / "vc", nodes=3)
+    try:
+        made.setup()
+        for number in (1, 2, 3):
+            system = Path(made.paths(number).os_search_path[0], "busybox")
+            shutil.copytree(ROOT / "ganeti/share/os/busybox", system, dirs_exist_ok=True)
+        made.run("gnt-cluster", "init", "cluster.example.com").good()
+        for number in (2, 3):
+            made.run("gnt-node", "add", made.name(number)).good()
+        yield made
+    finally:
+        made.remove()
+        shutil.rmtree(top)
+
+
+def _gnt(cluster: VirtualCluster, words: str, *more: str) -> Ran:
+    return cluster.run(*words.split(), *more)
+
+
+def test_cluster(cluster: VirtualCluster) -> None:
+    """The cluster shows itself."""
+    assert _gnt(cluster, "gnt-cluster getmaster").good().stdout == "node1.example.com\n"
+    assert "Software version: 4." in _gnt(cluster, "gnt-cluster version").good().stdout
+    info = _gnt(cluster, "gnt-cluster info").good().stdout
+    assert "Cluster name: cluster.example.com\n" in info
+    assert "Master node: node1.example.com\n" in info
+    assert "enabled disk templates: diskless, file\n" in info
+
+
+def test_queue(cluster: VirtualCluster) -> None:
+    """A drained queue takes no jobs."""
+    _gnt(cluster, "gnt-cluster queue drain").good()
+    assert _gnt(cluster, "gnt-cluster queue info").stdout == "The drain flag is set\n"
+    refused = _gnt(cluster, "gnt-debug delay 0")
+    assert refused.status == 1
+    assert "drain" in refused.stderr
+    _gnt(cluster, "gnt-cluster queue undrain").good()
+    _gnt(cluster, "gnt-debug delay 0").good()
+
+
+def test_nodes(cluster: VirtualCluster) -> None:
+    """Nodes are listed with what they have."""
+    listed = _gnt(cluster, "gnt-node list --no-headers --separator=| -o name,role,mfree").good()
+    rows = [line.split("|") for line in listed.stdout.splitlines()]
+    assert [row[:2] for row in rows] == [
+        ["node1.example.com", "M"],
+        ["node2.example.com", "C"],
+        ["node3.example.com", "C"],
+    ]
+    assert all(int(row[2]) > 0 for row in rows)
+    info = _gnt(cluster, "gnt-node info node2").good().stdout
+    assert info.startswith("- Node name: node2.example.com\n  primary ip: 127.")
+    assert "mfree" in _gnt(cluster, "gnt-node list-fields").good().stdout
+    assert _gnt(cluster, "gnt-node list -o name,nosuch").status == 14
+
+
+def test_readd(cluster: VirtualCluster) -> None:
+    """A node is set up again."""
+    ran = _gnt(cluster, "gnt-node add --readd node3").good()
+    assert "Readding a node, the offline/drained flags were reset" in ran.stdout
+
+
+def test_systems(cluster: VirtualCluster) -> None:
+    """Operating systems are listed and diagnosed."""
+    assert "busybox+default\n" in _gnt(cluster, "gnt-os list").good().stdout
+    diagnosed = _gnt(cluster, "gnt-os diagnose").good().stdout
+    assert diagnosed.startswith("OS: busybox [global status: valid]\n")
+    assert diagnosed.count("  Node: ") == 3
+
+
+def test_instance(cluster: VirtualCluster) -> None:
+    """An instance's life, from add to remove."""
+    add = "gnt-instance add -t file -s 64M -o busybox+default -B memory=128M --ignore-ipolicy"
+    added = _gnt(cluster, f"{add} -n node2 {INSTANCE}").good()
+    assert "* creating instance disks..." in added.stdout
+    assert _gnt(cluster, f"{add} -n node2 {INSTANCE}").status == 1
+    assert _row(cluster) == ["node2.example.com", "running", "128"]
+    shown = _gnt(cluster, "gnt-instance info instance1").good().stdout
+    assert "State: configured to be up, actual state is up" in shown
+    assert re.search(r"on primary: /\S+\.file\.disk0 \(N/A:N/A\)", shown)
+    stopped = _gnt(cluster, "gnt-instance shutdown instance1").good()
+    assert re.fullmatch(rf"Waiting for job \d+ for {INSTANCE} \.\.\.\n", stopped.stdout)
+    assert _row(cluster) == ["node2.example.com", "ADMIN_down", "-"]
+    _gnt(cluster, "gnt-instance startup --force-multiple --primary node2").good()
+    assert _row(cluster)[1] == "running"
+    assert _gnt(cluster, "gnt-instance remove instance1").status == 1  # nobody says yes
+    _gnt(cluster, "gnt-instance remove -f instance1").good()
+    assert _gnt(cluster, "gnt-instance list --no-headers").good().stdout == ""
+
+
+def _row(cluster: VirtualCluster) -> list[str]:
+    fields = "pnode,status,oper_ram"
+    listed = _gnt(cluster, f"gnt-instance list --no-headers --separator=| -o {fields}").good()
+    (line,) = listed.stdout.splitlines()
+    return line.split("|")
+
+
+def _submit(cluster: VirtualCluster, words: str) -> str:
+    return _gnt(cluster, f"gnt-debug delay --submit {words}").good().stderr.split()[1]
+
+
+def test_jobs(cluster: VirtualCluster) -> None:
+    """Jobs hold and wait for locks, are canceled, and are shown."""
+    first = _submit(cluster, "-n node2 5")
+    second = _submit(cluster, "-n node2 0.1")
+    assert wait_for(lambda: f"exclusive:{second}" in _locks(cluster), 10)
+    assert _gnt(cluster, "gnt-job list --running --no-headers -o id").stdout == f"{first}\n"
+    canceled = _gnt(cluster, f"gnt-job cancel {second}").good()
+    assert canceled.stdout == "Job successfully cancelled\n"
+    assert _gnt(cluster, f"gnt-job watch {second}").status == 1
+    info = _gnt(cluster, f"gnt-job info {second}").good().stdout
+    assert f"- Job ID: {second}\n  Status: canceled\n" in info
+    refused = _gnt(cluster, f"gnt-job cancel {first}")
+    assert refused.status == 1
+    _gnt(cluster, f"gnt-job cancel --kill --yes-do-it {first}").good()
+    assert wait_for(lambda: "exclusive" not in _locks(cluster), 10)
+
+
+def _locks(cluster: VirtualCluster) -> str:
+    return _gnt(cluster, "gnt-debug locks --no-headers").good().stdout
+
+
+def test_lines_come_as_they_are_written(cluster: VirtualCluster) -> None:
+    """The log of a running job is printed while it runs."""
+    began = time.monotonic()
+    with cluster.spawn("gnt-debug", "delay", "-r", "2", "1.5") as command:
+        assert command.stdout is not None
+        line = command.stdout.readline()
+        seen = time.monotonic() - began
+        rest, errors = command.communicate(timeout=30)
+    assert "Test delay iteration 0/1" in line
+    assert "Test delay iteration 1/1" in rest
+    assert (command.returncode, errors) == (0, "")
+    assert seen + 1.0 < time.monotonic() - began
+
+
+def test_master_restarted(cluster: VirtualCluster) -> None:
+    """A command that waits for a job outlives the master daemon."""
+    with cluster.spawn("gnt-debug", "delay", "3") as command:
+        assert wait_for(lambda: "running" in _gnt(cluster, "gnt-job list").stdout, 10)
+        cluster.kill(1, MASTERD)
+        silent = _gnt(cluster, "gnt-node list")
+        assert silent.status == 1
+        assert "ganeti-masterd does not run on this node" in silent.stderr
+        assert silent.seconds < 3
+        cluster.start(1, MASTERD)
+        _, errors = command.communicate(timeout=60)
+    assert command.returncode in (0, 1), errors
+    assert "Traceback" not in errors
+    ended = _gnt(cluster, "gnt-job list --no-headers -o status").good().stdout.split()
+    assert set(ended) <= {"success", "error", "canceled"}
+
+
+def test_other_node(cluster: VirtualCluster) -> None:
+    """On another node the master is named, once ssconf is there."""
+    assert cluster.run("gnt-cluster", "getmaster", node=2).stdout == "node1.example.com\n"
+    refused = cluster.run("gnt-node", "list", node=2)
+    assert "please connect to node 'node1.example.com'" in refused.stderr
+
+
+def test_end(cluster: VirtualCluster) -> None:
+    """A cluster is ended only when nothing is left in it; then it can be made again."""
+    refused = _gnt(cluster, "gnt-cluster destroy --yes-do-it")
+    assert refused.stderr.endswith("There are still 2 node(s) in this cluster.\n")
+    for name in ("node2.example.com", "node3.example.com"):
+        _gnt(cluster, f"gnt-node remove {name}").good()
+    _gnt(cluster, "gnt-cluster destroy --yes-do-it").good()
+    assert "Cluster not initialized" in _gnt(cluster, "gnt-cluster info").stderr
+    _gnt(cluster, "gnt-cluster init cluster.example.com").good()
+    _gnt(cluster, "gnt-cluster destroy --yes-do-it").good()
