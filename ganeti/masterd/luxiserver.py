@@ -90,10 +90,10 @@ class LuxiConnection(Protocol):
     async def finished(self) -> None:
         """Return when nothing is under way."""
         self._close()
-        if self._work is not None:
-            self._work.cancel()
-            with contextlib.suppress(CancelledError):
-                await self._work
+        work = self._work
+        if work is not None:
+            work.cancel()
+            await work
 
     async def _answer_all(self) -> None:
         try:
