@@ -86,11 +86,11 @@ class Requests:
         if undoes is not None:
             await self.end(undoes)
         async with self._arriving.hold(request_id):
-            self._refuse_forgotten(request_id)
             running = self._running.get(request_id)
             if running is None:
-                work.check()
+                self._refuse(work, request_id)
                 known = await self._begin(request_id, work.call)
+                self._refuse(work, request_id)  # much may have changed while that was written
                 if known is not None and known.state is RequestState.DONE:
                     return STARTED if work.call.task else known.answer or b""
                 running = self._start(work, request_id, undoes, repeated=known is not None)
@@ -119,7 +119,6 @@ class Requests:
         return await answer_of(work, context, self._clock, self._objects)
 
     async def _begin(self, request_id: str, call: Call[Any]) -> Request | None:
-        self._refuse_when_stopping()
         known = await self._state.begin(request_id, encode_call(call))
         if known is None:
             return None
@@ -172,6 +171,11 @@ class Requests:
         self._ended_tasks[running.request_id] = running
         while len(self._ended_tasks) > _ENDED_TASKS_KEPT:
             self._ended_tasks.popitem(last=False)
+
+    def _refuse(self, work: Work, request_id: str) -> None:
+        work.check()
+        self._refuse_when_stopping()
+        self._refuse_forgotten(request_id)
 
     def _refuse_forgotten(self, request_id: str) -> None:
         if _job_of(request_id) in self._forgotten:

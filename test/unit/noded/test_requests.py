@@ -403,6 +403,67 @@ class RequestsTests(SynchronousTestCase):
         self.successResultOf(stopping)
 
 
+class Slow(MemoryNodeState):
+    """A record that takes its time to begin a request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: Deferred[None] = Deferred()
+
+    async def begin(self, request_id: str, call: bytes) -> Any:
+        known = await super().begin(request_id, call)
+        await self.written
+        return known
+
+
+class SlowDiskTests(SynchronousTestCase):
+    """What changes while a request is being written down."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.state = Slow()
+        self.requests = Requests(self.state, self.clock)
+        self.handler = Scripted()
+        self.refusal: Refused | None = None
+        work = Work(call=remove(), handler=self.handler, check=self.check, term=1)
+        self.running = Deferred.fromCoroutine(self.requests.run(work, "12/0/1", None))
+
+    def check(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def assert_refused(self, code: Refusal) -> None:
+        self.state.written.callback(None)
+        self.assertEqual(self.failureResultOf(self.running, Refused).value.code, code)
+        self.assertEqual(self.handler.running, [])
+
+    def test_new_term(self) -> None:
+        """Another master took over."""
+        self.refusal = Refused(Refusal.TERM, "term 1 is over")
+        self.assert_refused(Refusal.TERM)
+
+    def test_final(self) -> None:
+        """The job became final."""
+        self.successResultOf(Deferred.fromCoroutine(self.requests.forget([12])))
+        self.assert_refused(Refusal.ENDED)
+
+    def test_stop(self) -> None:
+        """The daemon began to stop."""
+        self.successResultOf(Deferred.fromCoroutine(self.requests.stop(10)))
+        self.assert_refused(Refusal.STOPPING)
+
+    def test_end(self) -> None:
+        """An undo waits for it, and then ends it."""
+        ending = Deferred.fromCoroutine(self.requests.end("12/0/1"))
+        self.assertNoResult(ending)
+        self.state.written.callback(None)
+        self.successResultOf(ending)
+        self.assertEqual(self.handler.killed, 1)
+        answer = parse_answer(self.successResultOf(self.running))
+        assert isinstance(answer, AnswerRefused)
+        self.assertEqual(answer.code, Refusal.ENDED)
+
+
 class FullDisk(MemoryNodeState):
     """A record that cannot be written for a while."""
 

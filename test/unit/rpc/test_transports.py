@@ -11,10 +11,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti.errors import NodeRefused, NodeTimeout, NodeUnreachable
 from ganeti.rpc import limits
+from ganeti.rpc.broker import AsyncReferenceable, NodeBroker, RefusedByPeer
 from ganeti.rpc.client import PbTransport
 from ganeti.rpc.memory import Fault, MemoryNetwork, MemoryTransport, Trouble
 from ganeti.rpc.server import NodeServer
@@ -270,3 +272,138 @@ class MemoryFaultsTests(SynchronousTestCase):
         self.successResultOf(self.send())
         self.failureResultOf(self.send(), NodeUnreachable)
         self.successResultOf(self.send())
+
+
+class OddPerspective(AsyncReferenceable):
+    """A node's side that answers what no node of ours answers."""
+
+    METHODS = {"call": (bytes,), "fetch": (int,)}
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def remote_call(self, body: bytes) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def remote_fetch(self, number: int) -> bytes:
+        return b""
+
+
+class OddRoot(AsyncReferenceable):
+    """The object that such a node offers first."""
+
+    METHODS = {"open": ()}
+
+    def __init__(self, perspective: Any) -> None:
+        self.perspective = perspective
+
+    async def remote_open(self) -> Any:
+        return self.perspective
+
+
+class OddNode(Factory):
+    """A node whose certificate is right, and nothing else."""
+
+    noisy = False
+    unsafeTracebacks = False
+
+    def __init__(self, root: OddRoot) -> None:
+        self.root = root
+        self.broker: Any = None
+
+    def buildProtocol(self, addr: object) -> Any:
+        self.broker = NodeBroker(False, self, lambda _: None, lambda *_: None)
+        self.broker.setNameForLocal("root", self.root)
+        return self.broker
+
+    def clientConnectionMade(self, broker: object) -> None:
+        """PB tells."""
+
+
+class OddNodeTests(TestCase):
+    """What a hostile node answers does not hurt its caller."""
+
+    timeout = 20
+
+    async def setUp(self) -> None:
+        self.node: Any = None
+        self.port: Any = None
+
+    async def call(self, root: OddRoot) -> Any:
+        self.node = OddNode(root)
+        tls = TLSMemoryBIOFactory(options(node_pem(NODE)), False, self.node, reactor)
+        tls.noisy = False
+        self.port = reactor.listenTCP(0, tls, interface="127.0.0.1")  # type: ignore[attr-defined]
+        address = NodeAddress(NODE, "node1", "127.0.0.1", self.port.getHost().port)
+        transport = PbTransport(reactor, options(node_pem(STRANGER)), lambda _: address)
+        try:
+            return await transport.send(NODE, b"hello", 5)
+        finally:
+            await transport.close()
+            await self.port.stopListening()
+
+    async def test_the_real_thing(self) -> None:
+        """So that the others prove something."""
+        self.assertEqual(await self.call(OddRoot(OddPerspective(b"fine"))), b"fine")
+
+    async def test_no_perspective(self) -> None:
+        """A number, bytes or a list instead of something to call."""
+        for odd in (7, b"x", [1], []):
+            with self.assertRaises(NodeRefused) as caught:
+                await self.call(OddRoot(odd))
+            self.assertFalse(caught.exception.lost)
+
+    async def test_odd_answers(self) -> None:
+        """Answers that are no bytes, or sizes that are none."""
+        for odd in (
+            7,
+            [],
+            [1],
+            [1, -1],
+            [1, 0],
+            [1, 1 << 40],
+            [b"x", 5],
+            [1, b"5"],
+            [1, 5],  # and then the parts are empty
+            [[1], [5]],
+            OddPerspective(b""),
+        ):
+            with self.assertRaises(NodeUnreachable) as caught:
+                await self.call(OddRoot(OddPerspective(odd)))
+            self.assertTrue(caught.exception.lost)
+
+    async def test_error(self) -> None:
+        """A refusal, of any length."""
+        with self.assertRaises(NodeRefused) as caught:
+            await self.call(OddRoot(OddPerspective(RefusedByPeer("no" * 10_000))))
+        self.assertLess(len(str(caught.exception)), 1500)
+
+    async def test_defect(self) -> None:
+        """A defect over there shows none of its inside."""
+        with self.assertRaises(NodeRefused) as caught:
+            await self.call(OddRoot(OddPerspective(KeyError("secret"))))
+        self.assertNotIn("secret", str(caught.exception))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    async def test_odd_messages(self) -> None:
+        """Commands that a node does not send break the connection."""
+
+        class Talker(OddPerspective):
+            async def remote_call(_, body: bytes) -> Any:
+                self.node.broker.sendCall(*self.command)
+                return await Deferred()
+
+        for command in (
+            (b"answer", 99, b"x"),
+            (b"error", 99, b"x"),
+            (b"message", 1, b"root", b"x", 1, [b"tuple"], [b"dictionary"]),
+            (b"cachemessage", 1, 1, b"x", 1, [b"tuple"], [b"dictionary"]),
+            (b"decache", 1),
+            (b"x",),
+        ):
+            self.command = command
+            with self.assertRaises(NodeUnreachable) as caught:
+                await self.call(OddRoot(Talker(b"")))
+            self.assertTrue(caught.exception.lost)
