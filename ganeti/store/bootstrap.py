@@ -88,7 +88,7 @@ def _new_database(path: str) -> Iterator[Database]:
     failpoints.reach("file.rename.before", os.path.basename(path))
     try:
         os.rename(under_way, path)
-        remove_database(under_way)
+        remove_database(under_way)  # its lock file; the directory is synced with it
     except OSError as err:
         raise errors.StorageError(f"Cannot write {path}: {err.strerror}") from err
     failpoints.reach("file.rename.after", os.path.basename(path))

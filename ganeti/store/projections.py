@@ -57,7 +57,7 @@ class SsconfFiles:
             try:
                 content = durable.read_limited(self._paths.ssconf(key), SSCONF_LIMIT)
             except (OSError, GanetiError):
-                return None
+                return None  # missing or odd: it will be written
             self._written[key] = content
         return self._written[key]
 

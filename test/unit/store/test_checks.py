@@ -375,7 +375,7 @@ def test_disk_of_two_instances() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(configurations())
 def test_never_fails(config: Configuration) -> None:
     """Whatever a file says, the check answers with texts."""

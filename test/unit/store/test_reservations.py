@@ -93,7 +93,7 @@ class ReservationMachine(RuleBasedStateMachine):
 
 
 TestReservationMachine = ReservationMachine.TestCase
-TestReservationMachine.settings = settings(max_examples=60, deadline=None)
+TestReservationMachine.settings = settings(max_examples=40, deadline=None)
 
 
 def mac(key: str = "aa:00:00:00:00:01", job_id: int = 1) -> Reservation:
