@@ -28,12 +28,14 @@ class Forgetting:
         self._debts = debts
         self._final: dict[str, set[int]] = {}
         self._asked: set[str] = set()
+        self._found_live: dict[int, set[str]] = {}
+        """Nodes that remember a job from before a restart, while it is not final."""
         self.wake: Callable[[str], None] = lambda node_uuid: None
         """Called with a node that there is something for."""
 
     def ended(self, active: ActiveJob) -> None:
         """The job is final."""
-        for node_uuid in active.nodes:
+        for node_uuid in active.nodes | self._found_live.pop(active.job.id, set()):
             self._final.setdefault(node_uuid, set()).add(active.job.id)
             self.wake(node_uuid)
 
@@ -60,4 +62,7 @@ class Forgetting:
         requests = await self._rpc.call(node_uuid, ListRequests())
         known = {int(request.request_id.split("/", 1)[0]) for request in requests}
         jobs = self._store.committed.jobs
-        return {job_id for job_id in known if job_id not in jobs or is_final(jobs[job_id])}
+        live = {job_id for job_id in known if job_id in jobs and not is_final(jobs[job_id])}
+        for job_id in live:
+            self._found_live.setdefault(job_id, set()).add(node_uuid)
+        return known - live

@@ -40,7 +40,7 @@ from ganeti.masterd.locktable import (
     wanted_from_locks,
 )
 from ganeti.masterd.recovery import FinishFailed
-from ganeti.masterd.secrets import REDACTED, SecretBox, redacted, unsealed
+from ganeti.masterd.secrets import REDACTED, SecretBox, unsealed
 from ganeti.masterd.submission import dependencies_of
 from ganeti.model import codec
 from ganeti.model.delta import Delta, put
@@ -295,7 +295,7 @@ class Processor:
             plain, children = self._with_children(result)
             job = transitions.succeeded(active.job, index, plain, self._s.now_ns())
             try:
-                await self._store_children(active, _closed(job), children)
+                await self._store_children(active, job, children)
                 break
             except StorageError:
                 await self._s.store.when_writable()
@@ -364,17 +364,12 @@ class Processor:
         now_ns = self._s.now_ns()
         status = job.ops[index].status
         if isinstance(error, _DependencyCanceled):
-            return _closed(transitions.canceled(job, now_ns, str(error)))
+            return transitions.canceled(job, now_ns, str(error))
         if status is OpStatus.CANCELING or (
             isinstance(error, JobCanceled) and status is not OpStatus.RUNNING
         ):
-            return _closed(transitions.canceled(job, now_ns))
-        return _closed(transitions.failed(job, index, result, now_ns))
-
-
-def _closed(job: Job) -> Job:
-    """C{job} as it is stored; secrets go when it has ended."""
-    return redacted(job) if is_final(job) else job
+            return transitions.canceled(job, now_ns)
+        return transitions.failed(job, index, result, now_ns)
 
 
 def _explained(wire: list[Any], failures: list[str]) -> list[Any]:

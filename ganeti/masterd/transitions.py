@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ganeti.errors import OpExecError, encode_error
+from ganeti.masterd.secrets import redacted
 from ganeti.model.job import FINAL, Job, JobOp, OpStatus
 
 CANCELED_TEXT = "Job canceled by request"
@@ -81,4 +82,6 @@ def _each(job: Job, which: Callable[[JobOp], bool], **changes: Any) -> Job:
 
 
 def _settled(job: Job) -> Job:
-    return replace(job, recovery=(), locks=(), reservations=())
+    """What the opcode needed to run is dropped; secrets go with the last one."""
+    job = replace(job, recovery=(), locks=(), reservations=())
+    return redacted(job) if job.ended is not None else job
