@@ -8,9 +8,6 @@ from ganeti import errors
 
 FAILURE = 1
 CONFIG_ERROR = 2
-NOT_CLUSTER = 5
-NOT_MASTER = 11
-NODE_SETUP_ERROR = 12
 UNKNOWN_FIELD = 14
 
 INTERRUPTED = "Interrupted."

@@ -61,10 +61,16 @@ def check_is_own(ip: str) -> None:
             raise OpPrereqError(text, ErrorCode.ENVIRONMENT) from err
 
 
-def answers(ip: str, port: int = NODED_PORT) -> bool:
-    """Whether something at the address takes connections, or at least refuses them itself."""
+def answers(paths: Paths, ip: str, port: int = NODED_PORT) -> bool:
+    """
+    Whether some machine has the address: it takes connections, or refuses them.
+
+    In a virtual cluster only the former tells, since this machine has all its addresses.
+    """
     try:
         socket.create_connection((ip, port), _CONNECT_LIMIT_S).close()
+    except ConnectionRefusedError:
+        return not paths.virtual
     except OSError:
         return False
     return True

@@ -71,7 +71,7 @@ def plan(paths: Paths, options: Values, name: str) -> init.NewCluster:
     _check_addresses(paths, settings, cluster.ip, master.ip)
     machine.check_own_address(paths, master)
     secondary = _secondary_ip(paths, options, master.ip)
-    if machine.answers(cluster.ip):
+    if machine.answers(paths, cluster.ip):
         text = f"Cluster IP already active: something answers at {cluster.ip}"
         raise OpPrereqError(text, ErrorCode.NOT_UNIQUE)
     if settings["volume_group_name"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from support.newcluster import check_whole, create_cluster, init_options, virtual_folder
 
-from ganeti.cli import clusterfiles
+from ganeti.cli import clusterfiles, machine
 from ganeti.cli.commands import cluster_init
 from ganeti.cli.newcluster import build_settings, parse_uid_pool
 from ganeti.errors import GanetiError
@@ -224,3 +225,37 @@ def test_secondary_ip(paths: Paths) -> None:
     assert plan.master == Host("node1.example.com", "127.9.9.2")
     with pytest.raises(GanetiError):
         cluster_init.plan(paths, init_options("-s", "x"), "cluster.example.com")
+
+
+def test_cluster_address_in_use(paths: Paths) -> None:
+    """An address that something answers at is not taken for a cluster."""
+    taken = Paths(root="", hostname="")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert not machine.answers(paths, "127.0.0.1", port)
+        assert machine.answers(taken, "127.0.0.1", port)  # a machine that refuses is there
+        listener.listen()
+        assert machine.answers(paths, "127.0.0.1", port)
+
+
+def test_host_key(tmp_path: Path) -> None:
+    """The public SSH key without its comment; none is fine."""
+    key = tmp_path / "key.pub"
+    assert machine.rsa_host_key(str(key)) == ""
+    key.write_text("ssh-rsa AAAA root@host\n")
+    assert machine.rsa_host_key(str(key)) == "ssh-rsa AAAA"
+
+
+def test_own_addresses() -> None:
+    """On a real machine the address must be its own, and not a loopback one."""
+    with pytest.raises(GanetiError, match="loopback"):
+        machine.check_own_address(Paths(), Host("n1", "127.0.0.1"))
+    with pytest.raises(GanetiError, match="not one of this host"):
+        machine.check_own_address(Paths(), Host("n1", "192.0.2.77"))
+
+
+def test_no_volume_group() -> None:
+    """A volume group that is not there is refused."""
+    with pytest.raises(GanetiError, match="volume group 'nosuchvg'"):
+        machine.check_volume_group("nosuchvg")
