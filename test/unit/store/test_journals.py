@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.journal import LOG_KEPT, JournalContract
+from support.folders import temporary_path
 from support.history import History, make_job
 from support.samples import instance_uuid, make_config
 from twisted.internet import reactor
@@ -38,7 +38,9 @@ class SqliteJournalTests(JournalContract):
     """In a file."""
 
     async def make(self) -> SqliteJournal:
-        return await SqliteJournal.open(self.mktemp(), reactor, create=True, log_kept=LOG_KEPT)
+        return await SqliteJournal.open(
+            temporary_path(self), reactor, create=True, log_kept=LOG_KEPT
+        )
 
     async def reopened(self, journal: Any) -> Any:
         await journal.close()
@@ -76,24 +78,24 @@ class OpeningTests(TestCase):
 
     async def test_missing(self) -> None:
         """There is no database."""
-        self.assertIn("no database", await self.refusal(self.mktemp()))
+        self.assertIn("no database", await self.refusal(temporary_path(self)))
 
     async def test_not_a_database(self) -> None:
         """The file holds something else."""
-        path = self.mktemp()
+        path = temporary_path(self)
         write(path, b"these are not the bytes you are looking for" * 100)
         self.assertIn("is damaged", await self.refusal(path))
 
     async def test_empty_file(self) -> None:
         """An empty file, as a crash before the first write may leave, is an empty journal."""
-        path = self.mktemp()
+        path = temporary_path(self)
         write(path, b"")
         journal = await SqliteJournal.open(path, reactor)
         self.assertEqual((await journal.load()).position.index, 0)
         await journal.close()
 
     async def made(self) -> str:
-        path = self.mktemp()
+        path = temporary_path(self)
         journal = await SqliteJournal.open(path, reactor, create=True)
         history = History()
         await journal.append([history.begin(make_config(3, 200))], history.header)
@@ -205,7 +207,7 @@ class EndingTests(SynchronousTestCase):
             "    return defer.Deferred.fromCoroutine(opening)\n"
             "task.react(main)\n"
         )
-        argv = [sys.executable, "-c", script, os.path.abspath(self.mktemp())]
+        argv = [sys.executable, "-c", script, temporary_path(self)]
         root = str(Path(ganeti.__file__).parents[1])
         done = subprocess.run(argv, cwd=root, timeout=30, capture_output=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, b""))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.nodestate import NodeStateContract
+from support.folders import temporary_path
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -41,7 +42,7 @@ class SqliteNodeStateTests(NodeStateContract):
     """In a file."""
 
     async def make(self) -> SqliteNodeState:
-        path = self.mktemp()
+        path = temporary_path(self)
         return await SqliteNodeState.open(path, reactor, on_fatal=not_expected, create=True)
 
     async def reopened(self, state: Any) -> Any:
@@ -64,17 +65,17 @@ class OpeningTests(TestCase):
 
     async def test_missing(self) -> None:
         """There is none."""
-        self.assertIn("no database", await self.refusal(self.mktemp()))
+        self.assertIn("no database", await self.refusal(temporary_path(self)))
 
     async def test_damaged(self) -> None:
         """It is none."""
-        path = self.mktemp()
+        path = temporary_path(self)
         write(path, b"x" * 5000)
         self.assertIn("damaged", await self.refusal(path))
 
     async def test_in_use(self) -> None:
         """Another process has it."""
-        path = self.mktemp()
+        path = temporary_path(self)
         owner = NodeDatabase(path, create=True)
         self.addCleanup(owner.close)
         self.assertIn("in use", await self.refusal(path))
@@ -82,7 +83,7 @@ class OpeningTests(TestCase):
     async def test_a_failing_sync_ends_the_daemon(self) -> None:
         """The caller gets the error, and the daemon is told to end."""
         told: list[Exception] = []
-        path = self.mktemp()
+        path = temporary_path(self)
         state = await SqliteNodeState.open(path, reactor, on_fatal=told.append, create=True)
         self.addCleanup(state.close)
         self.addCleanup(failpoints.on_reach, None)
@@ -102,7 +103,7 @@ class SetupTests(SynchronousTestCase):
 
     def test_create(self) -> None:
         """The record can be read beside the owner, and replaced by a repeated setup."""
-        path = str(Path(self.mktemp()).absolute())
+        path = temporary_path(self)
         self.assertIsNone(read_role_record(path))
         create_node_database(path, 1, b"first")
         create_node_database(path, 1, b"second")
@@ -112,7 +113,7 @@ class SetupTests(SynchronousTestCase):
 
     def test_higher_promise_stands(self) -> None:
         """A node that has promised a higher term is not set up for a lower one."""
-        path = str(Path(self.mktemp()).absolute())
+        path = temporary_path(self)
         create_node_database(path, 7, b"seven")
         with self.assertRaises(StorageError):
             create_node_database(path, 6, b"six")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
+from support.folders import temporary_folder
 from support.samples import instance_uuid, make_config, make_instance
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -31,7 +32,7 @@ from ganeti.utils import failpoints
 
 def make_paths(case: SynchronousTestCase) -> Paths:
     """A node's folders."""
-    paths = Paths(root=os.path.abspath(case.mktemp()))
+    paths = Paths(root=temporary_folder(case))
     os.makedirs(paths.data_dir)
     return paths
 
