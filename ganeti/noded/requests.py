@@ -6,8 +6,8 @@ the answer before it is sent, and a repeat gets that answer, or waits for the
 run that is under way. A request that was ended never runs (again): a tombstone
 keeps it out, also when it arrives only later. After a crash, what was open is
 open: a repeat runs the handler again (which knows that it is a repeat); an undo
-ends it. Only tasks do not start again: they end in error, and what is left of
-their processes is killed.
+ends it. What is left of its processes is killed, and tasks that are not
+resumable, those that run programs, have failed.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Requests:
         dropped, lines = running.progress.since(call.since)
         return TaskProgress(
             lines=lines,
-            next=max(call.since, running.progress.next),
+            next=running.progress.next,
             done=running.ended.is_set(),
             answer=Raw(running.answer) if running.ended.is_set() else UNSET,
             dropped=dropped,
@@ -241,7 +241,7 @@ class Requests:
         if known.state is RequestState.TOMBSTONE:
             raise Refused(Refusal.ENDED, f"request {call.request_id} was ended")
         if known.answer is None:
-            raise Refused(Refusal.UNKNOWN, f"request {call.request_id} does not run")
+            raise Refused(Refusal.INTERRUPTED, f"request {call.request_id} was interrupted")
         return TaskProgress(next=call.since, done=True, answer=Raw(known.answer))
 
     async def list(self) -> tuple[RequestInfo, ...]:
@@ -258,11 +258,11 @@ class Requests:
     # -- Starting and stopping
 
     async def recover(self) -> None:
-        """After a start: tasks that a crash interrupted have failed; nothing of them runs on."""
+        """After a start: nothing of what a crash interrupted runs on; some of it has failed."""
         for request in await self._state.unfinished():
             if request.pid is not None:
                 await end_leftovers(request.pid, request.pid_started or 0, self._clock)
-            if _is_task(request):
+            if _cannot_resume(request):
                 error = OpExecError("The node daemon was restarted while this ran; it was stopped")
                 await self._state.finish(request.id, build_error(error))
 
@@ -298,8 +298,9 @@ def _same(call: Call[Any], stored: bytes) -> bool:
         return False
 
 
-def _is_task(request: Request) -> bool:
+def _cannot_resume(request: Request) -> bool:
     try:
-        return decode_call(request.call or b"").task
+        call = decode_call(request.call or b"")
+        return call.task and not call.resumable
     except ParseError:
         return False  # of a later release; a repeat is refused, an undo ends it

@@ -46,6 +46,8 @@ class Call(Struct, Generic[R], frozen=True, kw_only=True, tag_field="call"):
         once, so that it needs no request id.
     @cvar task: it may take longer than 30 s: the node answers at once that it
         is started, and it outlives the connection.
+    @cvar resumable: of a task: after a crash of the node's daemon a repeat runs it again,
+        as it runs other calls again; other tasks have failed then.
     @cvar answer_limit: bytes that an answer may have.
     """
 
@@ -54,6 +56,7 @@ class Call(Struct, Generic[R], frozen=True, kw_only=True, tag_field="call"):
     changes: ClassVar[bool] = False
     repeatable: ClassVar[bool] = False
     task: ClassVar[bool] = False
+    resumable: ClassVar[bool] = False
     answer_limit: ClassVar[int] = 1 << 20
 
     def object_key(self) -> str:
@@ -444,6 +447,7 @@ class StopInstance(Call[None], frozen=True, kw_only=True, tag="stop_instance"):
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
     task: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     name: str
     uuid: str
     hypervisor: HypervisorName
@@ -534,6 +538,7 @@ class Delay(Call[None], frozen=True, kw_only=True, tag="delay"):
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
     task: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     duration_s: Seconds
 
     def limit_s(self) -> float:

@@ -91,7 +91,7 @@ class NodeRpc:
         body = build_envelope(encode_call(call), self._term, request_id, undoes)
         answer = await self._repeat(node_uuid, call, body, request_id)
         if isinstance(answer, AnswerStarted):
-            return await self._watch(node_uuid, call, request_id or "", on_line)
+            return await self._follow(node_uuid, call, body, request_id or "", on_line)
         return self._result(node_uuid, call, answer)
 
     async def call_at(self, address: NodeAddress, call: Call[R]) -> R:
@@ -210,37 +210,39 @@ class NodeRpc:
 
     # -- Tasks
 
-    async def _watch(
+    async def _follow(
         self,
         node_uuid: str,
         call: Call[R],
+        body: bytes,
         request_id: str,
         on_line: Callable[[str], None] | None,
     ) -> R:
-        """Follow a task to its end, through lost connections and restarts of the node's daemon."""
+        """The end of a task, through lost connections and restarts of the node's daemon."""
         since = 0
         deadline = self._clock.seconds() + call.limit_s() + AWAY_S
+        give_up = 0.0
         while True:
-            watch = WatchTask(request_id=request_id, since=since)
-            progress = await self._ask_patiently(node_uuid, watch)
-            _hand_on(progress, on_line)
-            since = progress.next
-            if progress.answer is not UNSET:
-                name = self._name(node_uuid)
-                return self._result(name, call, self._accepted(name, call, bytes(progress.answer)))
+            try:
+                if give_up:  # it was out of reach: find the task, or run it again
+                    await self._attempt(node_uuid, call, body)
+                progress = await self.call(node_uuid, WatchTask(request_id=request_id, since=since))
+                _hand_on(progress, on_line)
+                if progress.answer is not UNSET:
+                    return self._end_of(node_uuid, call, bytes(progress.answer))
+                since, give_up = progress.next, 0.0
+            except (NodeUnreachable, NodeTimeout) as error:
+                give_up = give_up or self._clock.seconds() + AWAY_S
+                if self._clock.seconds() >= give_up:
+                    text = f"out of reach while {tag_of(call)} ran there: {error}"
+                    raise NodeUnreachable(self._name(node_uuid), text, lost=True) from error
+                await sleep(self._clock, _WATCH_EVERY_S)
             if self._clock.seconds() >= deadline:
                 raise NodeTimeout(self._name(node_uuid), f"{tag_of(call)} does not end")
 
-    async def _ask_patiently(self, node_uuid: str, watch: WatchTask) -> TaskProgress:
-        until = self._clock.seconds() + AWAY_S
-        while True:
-            try:
-                return await self.call(node_uuid, watch)
-            except (NodeUnreachable, NodeTimeout) as error:
-                if self._clock.seconds() >= until:
-                    text = f"out of reach while {watch.request_id} ran there: {error}"
-                    raise NodeUnreachable(self._name(node_uuid), text, lost=True) from error
-            await sleep(self._clock, _WATCH_EVERY_S)
+    def _end_of(self, node_uuid: str, call: Call[R], answer: bytes) -> R:
+        name = self._name(node_uuid)
+        return self._result(name, call, self._accepted(name, call, answer))
 
 
 def _hand_on(progress: TaskProgress, on_line: Callable[[str], None] | None) -> None:

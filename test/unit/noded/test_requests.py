@@ -19,10 +19,13 @@ from ganeti.rpc.calls import (
     Delay,
     EndRequest,
     ForgetJob,
+    HookPhase,
     ListRequests,
     RemoveDisk,
+    RunHooks,
     WatchTask,
     WriteSsconf,
+    encode_call,
 )
 from ganeti.rpc.envelope import (
     AnswerError,
@@ -39,6 +42,9 @@ from ganeti.store.nodestate import MemoryNodeState, RequestState
 def remove(number: int = 1) -> RemoveDisk:
     """A plain changing call about disk C{number}."""
     return RemoveDisk(disk=make_disk(number))
+
+
+HOOKS = RunHooks(path="instance-add", phase=HookPhase.PRE, env={})
 
 
 class Scripted:
@@ -333,12 +339,23 @@ class RequestsTests(SynchronousTestCase):
         self.now(self.requests.cancel("12/0/1"))
         self.assertIsNone(self.state_of())
 
-    def test_task_after_crash(self) -> None:
-        """A task does not start again: it has failed."""
+    def test_resumable_task_after_crash(self) -> None:
+        """A task that can be run again is, at a repeat; who watches only is told to repeat."""
         self.run_(Delay(duration_s=100))
         self.crash()
         self.now(self.requests.recover())
+        self.refused(self.watch(), Refusal.INTERRUPTED)
         self.assertIsInstance(self.successResultOf(self.run_(Delay(duration_s=100))), AnswerStarted)
+        self.assertTrue(self.handler.contexts[0].repeated)
+        self.handler.running[0].callback(None)
+        self.assertTrue(self.successResultOf(self.watch()).done)
+
+    def test_task_after_crash(self) -> None:
+        """Another task does not start again: it has failed."""
+        self.run_(HOOKS)
+        self.crash()
+        self.now(self.requests.recover())
+        self.assertIsInstance(self.successResultOf(self.run_(HOOKS)), AnswerStarted)
         self.assertEqual(self.handler.running, [])
         answer = parse_answer(bytes(self.successResultOf(self.watch()).answer))
         assert isinstance(answer, AnswerError)
@@ -543,7 +560,7 @@ class SimNodeTests(SynchronousTestCase):
 
     def test_restart(self) -> None:
         """A daemon that dies with a task tells its next life."""
-        self.node.ask(Delay(duration_s=5), "7/0/0")
+        self.node.now(self.node.state.begin("7/0/0", encode_call(HOOKS)))
         self.node.restart()
         progress = self.node.ask(WatchTask(request_id="7/0/0"))
         answer = parse_answer(bytes(progress.answer))

@@ -26,6 +26,7 @@ from ganeti.errors import (
 from ganeti.noded import service
 from ganeti.noded.service import NodedService, thd_primary_ip
 from ganeti.noded.tasks import mark_of
+from ganeti.rpc import nodes
 from ganeti.rpc.calls import (
     Delay,
     LeaveCluster,
@@ -155,6 +156,7 @@ class ServiceTests(TestCase):
     async def test_stop_interrupts(self) -> None:
         """A stop does not wait for ever; who waits is told."""
         self.patch(service, "_GRACE_S", 0.2)
+        self.patch(nodes, "AWAY_S", 0.5)
         await self.rig.start()
         running = Deferred.fromCoroutine(
             self.rpc.call(NODE, Delay(duration_s=100), request_id="1/0/0")
@@ -198,6 +200,7 @@ class ServiceTests(TestCase):
             await self.wait(0.02)
         self.assertEqual(known.pid_started, mark_of(known.pid))
         self.patch(service, "_GRACE_S", 0.1)
+        self.patch(nodes, "AWAY_S", 0.5)
         await self.rig.stop()
         self.assertEqual(procfs.group_members(known.pid), [])
         with self.assertRaises(NodeUnreachable):

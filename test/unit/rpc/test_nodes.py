@@ -28,11 +28,14 @@ from ganeti.rpc.calls import (
     EndRequest,
     ForgetJob,
     GetInstance,
+    HookPhase,
     ListInstances,
     ListRequests,
     NodeVersion,
     RemoveDisk,
+    RunHooks,
     StopInstance,
+    encode_call,
 )
 from ganeti.rpc.envelope import Refusal, build_ok, build_refusal
 from ganeti.rpc.memory import Fault, MemoryNetwork, MemoryTransport, Trouble
@@ -278,15 +281,22 @@ class NodeRpcTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(running))
 
     def test_node_of_task_crashes(self) -> None:
-        """A task that its node's next life found half done has failed."""
-        running = self.begin(Delay(duration_s=30), "1/0/0")
-        self.network.detach(HOST)
-        self.pass_time(5)
-        self.node.restart()
-        self.network.attach(HOST, NODE, self.node.node.dispatcher)
-        self.pass_time(2)
-        error = self.failureResultOf(running, RemoteFailure).value
+        """A task whose programs its node's crash ended has failed."""
+        call = RunHooks(path="instance-add", phase=HookPhase.PRE, env={})
+        self.node.now(self.node.state.begin("1/0/0", encode_call(call)))
+        self.restart()
+        error = self.failureResultOf(self.begin(call, "1/0/0"), RemoteFailure).value
         self.assertIn("was restarted", str(error))
+
+    def test_node_of_resumable_task_crashes(self) -> None:
+        """One that can be run again is."""
+        running = self.begin(Delay(duration_s=30), "1/0/0")
+        self.pass_time(5)
+        self.restart(down_s=5)
+        self.pass_time(2)
+        self.assertNoResult(running)
+        self.pass_time(30)
+        self.assertIsNone(self.successResultOf(running))
 
     def test_node_of_task_dies(self) -> None:
         """A node that stays away is given up: what the task does is unknown."""
