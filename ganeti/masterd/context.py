@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ganeti.errors import GanetiError, JobCanceled, ProgrammerError
 from ganeti.masterd.debts import Debts
-from ganeti.masterd.hooks import HookRunner
+from ganeti.masterd.hooks import HookRunner, hooks_request_id
 from ganeti.masterd.joblog import LogBook
 from ganeti.masterd.jobs import ActiveJob, Change, Jobs
 from ganeti.masterd.locks import LockManager
@@ -26,6 +26,7 @@ from ganeti.model.recovery import (
     Action,
     Compensation,
     Finish,
+    OnNode,
     Recovery,
     Settle,
     UndoCall,
@@ -100,7 +101,7 @@ class Context:
     def __init__(self, services: Services, active: ActiveJob, index: int) -> None:
         self._s = services
         self._active = active
-        self._steps = 0
+        self._steps = max((r.step for r in active.job.recovery if r.op == index), default=0)
         self._finished = False
         self.id = active.job.id
         self.op_index = index
@@ -133,9 +134,10 @@ class Context:
         self._s.logs.add(self.id, self.op_index, message, kind)
 
     async def checkpoint(self) -> None:
-        self._check_canceled()
+        self.check_canceled()
 
-    def _check_canceled(self) -> None:
+    def check_canceled(self) -> None:
+        """@raise JobCanceled: somebody asked for the job's end."""
         if self._active.cancel_asked:
             raise JobCanceled("The job was canceled while it ran")
 
@@ -163,7 +165,7 @@ class Context:
     # -- changing
 
     async def commit(self, change: Change, undo: Compensation | None = None) -> State:
-        self._check_canceled()
+        self.check_canceled()
 
         def noticed(state: State) -> Delta:
             delta = change(state)
@@ -176,7 +178,7 @@ class Context:
         return await self._record(records, noticed)
 
     async def step(self, node_uuid: str, call: Call[R], undo: Any = None) -> R:
-        self._check_canceled()
+        self.check_canceled()
         if self._finished:
             raise ProgrammerError("A step after the point of no return must be part of finish()")
         await self._s.debts.pay(node_uuid)
@@ -199,11 +201,13 @@ class Context:
         try:
             return await self._s.rpc.call(node_uuid, call, request_id=request_id, on_line=self.log)
         except CancelledError:
-            self._check_canceled()
+            self.check_canceled()
             raise
 
     async def finish(self, actions: Sequence[Action], result: Any = None) -> None:
-        self._check_canceled()
+        self.check_canceled()
+        for node_uuid in {a.node_uuid for a in actions if isinstance(a, OnNode) and not a.may_fail}:
+            await self._s.debts.pay(node_uuid)
         self._finished = True
         record = Finish(
             op=self.op_index, step=self._next_step(), actions=tuple(actions), result=result
@@ -215,9 +219,30 @@ class Context:
             await self._s.recoverer.complete(self._active, record, self.warn)
 
     async def settle(self, stage: str, data: Any) -> None:
-        self._check_canceled()
+        self.check_canceled()
         step = self._next_step()
         await self._record((Settle(op=self.op_index, step=step, stage=stage, data=data),))
+
+    async def run_pre_hooks(self, hooks: HookPlan) -> None:
+        """
+        Run the scripts before the operation.
+
+        They are effects already: what runs of them when this daemon dies is ended, not run again.
+        """
+        if not hooks.pre_nodes:
+            return
+        request_id = hooks_request_id(self.id, self.op_index, hooks.path, "pre")
+        step = self._next_step()
+        await self._record(
+            tuple(
+                UndoCall(op=self.op_index, step=step, node_uuid=uuid, undoes=request_id)
+                for uuid in hooks.pre_nodes
+            )
+        )
+        await self.run_hooks(hooks, "pre", hooks.pre_nodes)
+        job = self._active.job
+        ended = tuple(r for r in job.recovery if r.op != self.op_index)
+        self._active.job = replace(job, recovery=ended)
 
     async def run_hooks(
         self,
@@ -240,7 +265,7 @@ class Context:
         job = self._active.job
         with self._active.protect():
             state = await self._save(replace(job, recovery=(*job.recovery, *records)), change)
-        self._check_canceled()
+        self.check_canceled()
         return state
 
     async def _save(self, job: Job, change: Change | None = None) -> State:

@@ -54,7 +54,7 @@ class HookRunner:
             values = hooks.env if after is None else after
             env |= {f"GANETI_POST_{key}": value for key, value in values.items()}
         call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=env)
-        request_id = f"{active.job.id}/{index}/{hooks.path}-{phase}"
+        request_id = hooks_request_id(active.job.id, index, hooks.path, phase)
         active.nodes.update(nodes)
         answers = await gather_results(
             {uuid: self._rpc.call(uuid, call, request_id=request_id) for uuid in set(nodes)}
@@ -88,6 +88,11 @@ class HookRunner:
     def _name(self, node_uuid: str) -> str:
         node = self._store.committed.config.nodes.get(node_uuid)
         return node_uuid if node is None else node.name
+
+
+def hooks_request_id(job_id: int, index: int, path: str, phase: str) -> str:
+    """One request for each run of hooks of an opcode."""
+    return f"{job_id}/{index}/{path}-{phase}"
 
 
 def build_env(config: Configuration, hooks: HookPlan, phase: str, paths: Paths) -> dict[str, str]:

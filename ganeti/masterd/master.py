@@ -18,6 +18,7 @@ from ganeti.errors import ConfigurationError
 from ganeti.masterd.background import Repeating, ended_within
 from ganeti.masterd.context import Services
 from ganeti.masterd.debts import PAY_EVERY_S, Debts
+from ganeti.masterd.ending import Ending
 from ganeti.masterd.forgetting import Forgetting
 from ganeti.masterd.hooks import HookRunner
 from ganeti.masterd.jobcontrol import JobControl
@@ -155,9 +156,10 @@ class MasterDaemon:
             random=given.random,
             forget=self.forgetting.ended,
         )
-        self.processor = Processor(services, given.units, given.box)
+        ending = Ending(services)
+        self.processor = Processor(services, given.units, given.box, ending)
         self.queue = JobQueue(store, given.clock, self.jobs, self.processor.run, given.box)
-        self.processor.children = self.queue
+        ending.children = self.queue
         self.control = JobControl(store, given.clock, self.jobs, self.logs, self.queue, self.locks)
         self.replication = Replication(
             store,

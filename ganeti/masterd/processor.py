@@ -8,8 +8,8 @@ commit with its result. Whatever fails, what it did is undone first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -25,12 +25,10 @@ from ganeti.errors import (
     OpCodeUnknown,
     OpExecError,
     OpPrereqError,
-    ProgrammerError,
-    StorageError,
-    encode_error,
 )
 from ganeti.masterd import transitions
 from ganeti.masterd.context import Context, Services
+from ganeti.masterd.ending import DependencyCanceled, Ending
 from ganeti.masterd.hooks import CONFIG_UPDATE
 from ganeti.masterd.jobs import ActiveJob
 from ganeti.masterd.locktable import (
@@ -39,37 +37,24 @@ from ganeti.masterd.locktable import (
     merge,
     wanted_from_locks,
 )
-from ganeti.masterd.recovery import FinishFailed
 from ganeti.masterd.secrets import REDACTED, SecretBox, unsealed
 from ganeti.masterd.submission import dependencies_of
 from ganeti.model import codec
-from ganeti.model.delta import Delta, put
-from ganeti.model.job import Job, JobStatus, OpStatus, is_final, job_priority, job_status
+from ganeti.model.job import JobStatus, is_final, job_priority, job_status
 from ganeti.model.locks import BGL, Level, LockMode
-from ganeti.model.recovery import Debt, Finish, Settle
+from ganeti.model.recovery import Finish, Settle
 from ganeti.model.secret import Secret
-from ganeti.model.state import State
 from ganeti.opcodes import OpCode, decode_opcode
-from ganeti.operations.unit import HookPlan, NeedLocks, ResultWithJobs, Unit
-from ganeti.store.reservations import debt_owner, job_owner
+from ganeti.operations.unit import HookPlan, NeedLocks, Unit
+from ganeti.store.reservations import job_owner
 
 LOCK_ATTEMPTS = 5
 DRY_RUN_TEXT = "dry-run mode requested, not actually executing the operation"
-INTERRUPTED_TEXT = "The operation was interrupted by a restart of the master daemon"
+INTERRUPTED_TEXT = (
+    "The operation was interrupted by a restart of the master daemon; what it had begun is undone"
+)
 PLAN_ENTRY = "plan"
 """Type of the log entry that holds a dry run's plan."""
-
-
-class ChildJobs(Protocol):
-    """Where jobs made by a job go."""
-
-    def build(self, state: State, jobs: Sequence[Sequence[OpCode]]) -> list[Job]: ...
-
-    def stored(self, job: Job, ops: tuple[OpCode, ...]) -> None: ...
-
-
-class _DependencyCanceled(GanetiError):
-    """A job that this one depends on was canceled, so this one is, too."""
 
 
 class Processor:
@@ -78,12 +63,16 @@ class Processor:
     log = Logger()
 
     def __init__(
-        self, services: Services, units: Mapping[str, type[Unit[Any, Any]]], box: SecretBox
+        self,
+        services: Services,
+        units: Mapping[str, type[Unit[Any, Any]]],
+        box: SecretBox,
+        ending: Ending,
     ) -> None:
         self._s = services
+        self._ending = ending
         self._units = units
         self._box = box
-        self.children: ChildJobs | None = None
         self.stopping = False
         """No opcode starts any more."""
 
@@ -129,7 +118,7 @@ class Processor:
                 self.log.failure("Job {id}, opcode {index}", id=active.job.id, index=index)
             error = err
         if error is not None:
-            await self._fail(active, index, error)
+            await self._ending.fail(active, index, error)
         active.stored_running = False
         self._s.locks.release(active.job.id)
         return error is None
@@ -144,6 +133,7 @@ class Processor:
 
     async def _attempt(self, active: ActiveJob, index: int, context: Context) -> None:
         self._s.jobs.show(active, transitions.waiting(active.job, index, self._s.now_ns()))
+        context.check_canceled()
         await self._check_dependencies(active, index)
         op = self._opcode(active, index)
         unit, plan = await self._lock_and_plan(active, index, op, context)
@@ -151,16 +141,16 @@ class Processor:
         self._s.jobs.show(active, replace(job, locks=context.locks_held))
         hooks = unit.hooks(plan)
         if hooks is not None:
-            await context.run_hooks(hooks, "pre", hooks.pre_nodes)
+            await context.run_pre_hooks(hooks)
         if op.dry_run:
             context.info(DRY_RUN_TEXT)
             context.log_entry(PLAN_ENTRY, _shown_plan(plan))
-            await self._succeed(active, index, unit.dry_result(plan))
+            await self._ending.succeed(active, index, unit.dry_result(plan))
             return
         result = await unit.execute(plan)
         with active.protect():
             result = await self._run_post_hooks(active, index, context, unit, plan, hooks, result)
-            await self._succeed(active, index, result)
+            await self._ending.succeed(active, index, result)
 
     def _opcode(self, active: ActiveJob, index: int) -> OpCode:
         if active.ops is not None:
@@ -187,7 +177,7 @@ class Processor:
             if not states or status.value in states:
                 continue
             if status is JobStatus.CANCELED:
-                raise _DependencyCanceled(f"Job {job_id}, which this one waits for, was canceled")
+                raise DependencyCanceled(f"Job {job_id}, which this one waits for, was canceled")
             raise OpPrereqError(
                 f"Job {own} depends on job {job_id} to end in {' or '.join(sorted(states))},"
                 f" and it ended in {status}",
@@ -272,7 +262,7 @@ class Processor:
         if not planned:
             return result
         if active.stored_running:
-            result = await self._pass_return(active, index, result)
+            result = await self._ending.pass_return(active, index, result)
         after = unit.hooks_after(plan)
         for each, nodes in planned:
             await context.run_hooks(each, "post", nodes, after)
@@ -283,48 +273,7 @@ class Processor:
         plan = HookPlan(path=CONFIG_UPDATE, object_type="", env=env)
         return plan, (self._s.store.committed.config.cluster.master_node,)
 
-    async def _pass_return(self, active: ActiveJob, index: int, result: Any) -> Any:
-        plain, children = self._with_children(result)
-        done = Finish(op=index, step=0, actions=(), result=plain)
-        await self._store_children(active, replace(active.job, recovery=(done,)), children)
-        return plain
-
-    async def _succeed(self, active: ActiveJob, index: int, result: Any) -> None:
-        """The opcode's success, its result and the jobs it made, in one commit."""
-        while True:
-            plain, children = self._with_children(result)
-            job = transitions.succeeded(active.job, index, plain, self._s.now_ns())
-            try:
-                await self._store_children(active, job, children)
-                break
-            except StorageError:
-                await self._s.store.when_writable()
-        self._s.reservations.release(job_owner(job.id))
-
-    def _with_children(self, result: Any) -> tuple[Any, list[tuple[Job, tuple[OpCode, ...]]]]:
-        """A result as plain JSON, and the jobs that it brings along."""
-        if not isinstance(result, ResultWithJobs):
-            return codec.to_builtins(result), []
-        assert self.children is not None
-        built = self.children.build(self._s.store.head, result.jobs)
-        answers = [[True, job.id] for job in built]
-        plain = {**codec.to_builtins(dict(result.other)), "jobs": answers}
-        return plain, list(zip(built, result.jobs, strict=True))
-
-    async def _store_children(
-        self, active: ActiveJob, job: Job, children: list[tuple[Job, tuple[OpCode, ...]]]
-    ) -> None:
-        def change(state: State) -> Delta:
-            if children and children[0][0].id != state.queue.last_job_id + 1:
-                raise ProgrammerError("Job ids were given twice")
-            return tuple(put(child) for child, _ in children)
-
-        await self._s.jobs.save(active, job, change)
-        for child, ops in children:
-            assert self.children is not None
-            self.children.stored(child, ops)
-
-    # -- failure and recovery
+    # -- recovery
 
     async def _recover(self, active: ActiveJob, index: int, context: Context) -> None:
         """Bring an interrupted opcode to an end: forward, by its unit, or back (by raising)."""
@@ -333,61 +282,12 @@ class Processor:
         with active.protect():
             if isinstance(last, Finish):
                 await self._s.recoverer.complete(active, last, context.warn)
-                await self._succeed(active, index, last.result)
+                await self._ending.succeed(active, index, last.result)
             elif isinstance(last, Settle):
                 unit = self._unit(self._opcode(active, index), active, index, context)
-                await self._succeed(active, index, await unit.settle(last.stage, last.data))
-            elif records:
-                raise OpExecError(f"{INTERRUPTED_TEXT}; what it had done was undone")
+                await self._ending.succeed(active, index, await unit.settle(last.stage, last.data))
             else:
                 raise OpExecError(INTERRUPTED_TEXT)
-
-    async def _fail(self, active: ActiveJob, index: int, error: Exception) -> None:
-        """Undo what the opcode did and end the job; waits while nothing can be written."""
-        with active.protect():
-            outcome = await self._s.recoverer.undo(active, index)
-            debts = outcome.debts + (error.debts if isinstance(error, FinishFailed) else [])
-            debts = _with_reservations(debts, active.job)
-            result = _explained(encode_error(error), outcome.failures)
-            while True:
-                job = self._ended_job(active.job, index, error, result)
-                try:
-                    await self._s.jobs.save(active, job, lambda _: tuple(map(put, debts)))
-                    break
-                except StorageError:
-                    await self._s.store.when_writable()
-        self._s.reservations.release(job_owner(job.id))
-        for debt in debts:
-            self._s.reservations.reserve(debt_owner(debt.uuid), debt.reservations)
-
-    def _ended_job(self, job: Job, index: int, error: Exception, result: Any) -> Job:
-        now_ns = self._s.now_ns()
-        status = job.ops[index].status
-        if isinstance(error, _DependencyCanceled):
-            return transitions.canceled(job, now_ns, str(error))
-        if status is OpStatus.CANCELING or (
-            isinstance(error, JobCanceled) and status is not OpStatus.RUNNING
-        ):
-            return transitions.canceled(job, now_ns)
-        return transitions.failed(job, index, result, now_ns)
-
-
-def _explained(wire: list[Any], failures: list[str]) -> list[Any]:
-    """An encoded error with what could not be undone behind its text."""
-    if not failures:
-        return wire
-    text = "; what was begun could not be undone completely: " + "; ".join(failures)
-    name, args = wire
-    if args and isinstance(args[0], str):
-        return [name, [args[0] + text, *args[1:]]]
-    return [name, [*args, text]]
-
-
-def _with_reservations(debts: list[Debt], job: Job) -> list[Debt]:
-    """The last debt keeps what the job had reserved: it is paid last."""
-    if not debts:
-        return debts
-    return [*debts[:-1], replace(debts[-1], reservations=job.reservations)]
 
 
 def _shown_plan(plan: Any) -> Any:

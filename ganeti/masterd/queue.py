@@ -81,9 +81,17 @@ class JobQueue:
         self._start(ActiveJob(job, stored_running=True, patient_until=patient_until), run)
 
     def close(self) -> list[Deferred[None]]:
-        """Start no more jobs; return the tasks that run."""
+        """
+        Start no more jobs; return the tasks that run.
+
+        What has not acted yet is left at once: it starts anew at the next start.
+        """
         self._open = False
-        return [active.task for active in self._active.values() if active.task is not None]
+        tasks = [active.task for active in self._active.values() if active.task is not None]
+        for active in list(self._active.values()):
+            if active.task is not None and not active.stored_running and not active.protected:
+                active.task.cancel()
+        return tasks
 
     # -- submitting
 
