@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ganeti.errors import GanetiError, OpExecError, StorageError
-from ganeti.model.delta import Delete, Delta, Kind
-from ganeti.model.recovery import Debt, UndoCall
+from ganeti.errors import OpExecError, RemoteFailure, RpcError, StorageError
+from ganeti.model.compensation import compensate
+from ganeti.model.delta import Delete, Delta, Kind, put
+from ganeti.model.recovery import Debt, Finish, InConfig, OnNode, UndoCall
 from ganeti.model.state import State
 from ganeti.rpc.calls import Call, EndRequest, decode_call
 from ganeti.rpc.nodes import NodeRpc
@@ -36,13 +38,10 @@ def undo_request(record: UndoCall) -> Request:
     return decode_call(record.call), f"{record.undoes}/undo", record.undoes
 
 
-def debt_request(debt: Debt) -> Request:
-    """The call that pays C{debt}, its request id, and the request it ends first."""
-    if isinstance(debt.action, UndoCall):
-        return undo_request(debt.action)
-    call = decode_call(debt.action.call)
-    request_id = None if call.repeatable else f"{debt.job_id}/{debt.op}/debt/{debt.uuid}"
-    return call, request_id, None
+def action_request(action: OnNode, request_id: str) -> Request:
+    """The call of part of a finish; C{request_id} when it needs one."""
+    call = decode_call(action.call)
+    return call, None if call.repeatable else request_id, None
 
 
 class Debts:
@@ -79,10 +78,9 @@ class Debts:
     async def _pay_one(self, debt: Debt) -> None:
         node = self._store.committed.config.nodes.get(debt.node_uuid)
         if node is not None:
-            call, request_id, undoes = debt_request(debt)
             try:
-                await self._rpc.call(debt.node_uuid, call, request_id=request_id, undoes=undoes)
-            except GanetiError as err:
+                await self._do(debt)
+            except RpcError as err:
                 raise OpExecError(
                     f"Node {node.name} has to finish what job {debt.job_id} left there first,"
                     f" and cannot: {err}"
@@ -90,6 +88,44 @@ class Debts:
         await self._store.commit(lambda state: _without(state, debt))
         self._reservations.release(debt_owner(debt.uuid))
         self.log.info("Node {node} paid a debt of job {job}", node=debt.node_uuid, job=debt.job_id)
+
+    async def _do(self, debt: Debt) -> None:
+        match debt.action:
+            case UndoCall() as undo:
+                await self._send(debt.node_uuid, undo_request(undo))
+            case OnNode() as action:
+                request_id = f"{debt.job_id}/{debt.op}/debt/{debt.uuid}"
+                await self._send(debt.node_uuid, action_request(action, request_id))
+            case Finish() as rest:
+                await self._finish(debt, rest)
+
+    async def _send(self, node_uuid: str, request: Request) -> None:
+        call, request_id, undoes = request
+        await self._rpc.call(node_uuid, call, request_id=request_id, undoes=undoes)
+
+    async def _finish(self, debt: Debt, rest: Finish) -> None:
+        """Bring an operation to its end; what a node refuses now ends it where it is."""
+        for place in range(rest.done, len(rest.actions)):
+            action = rest.actions[place]
+            if isinstance(action, InConfig):
+                await self._change_config(debt, replace(rest, done=place + 1), action)
+                continue
+            request_id = f"{debt.job_id}/{rest.op}/{rest.step}/{place}"
+            try:
+                await self._send(action.node_uuid, action_request(action, request_id))
+            except RemoteFailure as err:
+                self.log.warn("Job {job} stays unfinished: {reason}", job=debt.job_id, reason=err)
+                if not action.may_fail:
+                    return
+
+    async def _change_config(self, debt: Debt, progress: Finish, action: InConfig) -> None:
+        def change(state: State) -> Delta:
+            if debt.uuid not in state.debts:  # the node left the cluster, and its debts with it
+                return ()
+            paid = replace(debt, action=progress)
+            return (*compensate(state, action.compensation), put(paid))
+
+        await self._store.commit(change)
 
     async def try_all(self) -> None:
         """One attempt at every node that owes something and is not marked offline."""

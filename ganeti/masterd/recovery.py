@@ -118,7 +118,8 @@ class Recoverer:
         """
         Do the actions of C{finish} that are not done, in order.
 
-        @raise FinishFailed: one was refused, and those behind it were not begun.
+        @raise FinishFailed: one was refused, and those behind it were not begun; or its node
+            was lost on the way, and owes it and those behind it.
         """
         debts: list[Debt] = []
         for place in range(finish.done, len(finish.actions)):
@@ -172,14 +173,9 @@ class Recoverer:
         except RpcError as err:
             text = f"{action.what}: {err}" if action.what else str(err)
             if not action.may_fail:
-                if err.lost:
-                    end = UndoCall(
-                        op=finish.op,
-                        step=finish.step,
-                        node_uuid=action.node_uuid,
-                        undoes=request_id,
-                    )
-                    self._owe(active.job, end, action.node_uuid, text, debts)
+                if not isinstance(err, RemoteFailure) and (err.lost or place > 0):
+                    rest = replace(finish, done=place)
+                    self._owe(active.job, rest, action.node_uuid, text, debts)
                 raise FinishFailed(text, debts) from err
             say(text)
             if action.owed and not isinstance(err, RemoteFailure):
@@ -213,7 +209,7 @@ class Recoverer:
     def _owe(
         self,
         job: Job,
-        action: UndoCall | OnNode,
+        action: UndoCall | OnNode | Finish,
         node_uuid: str,
         reason: str,
         debts: list[Debt],
@@ -227,7 +223,7 @@ class Recoverer:
                 uuid=self._random.uuid(),
                 node_uuid=node_uuid,
                 job_id=job.id,
-                op=action.op if isinstance(action, UndoCall) else op or 0,
+                op=op or 0 if isinstance(action, OnNode) else action.op,
                 reason=reason,
                 created=int(self._clock.seconds() * 1e9) + len(debts),
                 action=action,

@@ -163,5 +163,6 @@ class Debt(Struct, frozen=True, kw_only=True):
     """What failed, for the admin."""
     created: int
     """Nanoseconds since the epoch."""
-    action: UndoCall | OnNode
+    action: UndoCall | OnNode | Finish
+    """A L{Finish}: the actions from its C{done}-th on, which bring an operation to its end."""
     reservations: tuple[Reservation, ...] = ()

@@ -47,8 +47,10 @@ def paths_of(environ: Mapping[str, str]) -> Paths:
 
     @raise ConfigurationError: the environment contradicts itself.
     """
+    host = environ.get("GANETI_HOSTNAME", "")
     failpoints.configure(
-        environ.get("GANETI_FAILPOINTS", ""), environ.get("GANETI_FAILPOINT_TRACE", "")
+        environ.get("GANETI_FAILPOINTS", "").replace("%h", host),
+        environ.get("GANETI_FAILPOINT_TRACE", "").replace("%h", host),
     )
     return Paths.from_environ(environ)
 

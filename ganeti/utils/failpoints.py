@@ -17,7 +17,8 @@ place that is reached, so that a test learns which places there are.
 A specification C{@/path} names a file that holds the list, and is looked at
 before each place: a running daemon is armed by writing (renaming) that file,
 and disarmed by removing it. In it, and in the name of the trace file, C{%p} is the
-name of the program, since daemons started by a command have its environment.
+name of the program (and C{%h}, to a daemon, that of its node), since daemons started
+by a command have its environment.
 """
 
 from __future__ import annotations

@@ -22,6 +22,19 @@ from support.virtualcluster import Ran, VirtualCluster, wait_for
 SETTLE_S = 1.3
 """In which projections, copies and the nodes' forgetting follow the end of a job."""
 TRIES = 3
+FILES = "files"
+BACKGROUND = (
+    "store_append",
+    "store_position",
+    "upload_file",
+    "set_role",
+    "write_ssconf",
+    "list_requests",
+    "forget_job",
+    "watch_task",
+    FILES,
+)
+"""Calls, and the projected files, that every operation has in common."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,24 @@ class Victim:
 
 @dataclass(frozen=True)
 class Point:
-    """The C{count}-th time that the place C{name} is reached."""
+    """
+    The C{count}-th time that the place C{name} is reached.
+
+    @ivar about: which node call or file; empty for other places.
+    """
 
     name: str
     count: int
+    about: str = ""
+
+    @property
+    def spec(self) -> str:
+        about = f"[{self.about}]" if self.about else ""
+        return f"{self.name}{about}:{self.count}=kill"
+
+    @property
+    def place(self) -> str:
+        return f"{self.name} {self.about}".strip()
 
 
 @dataclass
@@ -141,18 +168,14 @@ class Killer:
             self._undisturbed(pair.back)
 
     def _row(self, operation: Operation, victim: Victim, point: Point) -> Row:
-        return self.table.row(operation.name, victim, point.name)
+        return self.table.row(operation.name, victim, point.place)
 
     def _learn(self, operation: Operation, victim: Victim) -> list[Point]:
         """Run the operation undisturbed; list what the victim passes."""
         self.cluster.forget_trace(victim.node, victim.daemon)
         self._undisturbed(operation)
         time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
-        counts: Counter[str] = Counter()
-        points = []
-        for name, _ in self.cluster.trace(victim.node, victim.daemon):
-            counts[name] += 1
-            points.append(Point(name, counts[name]))
+        points = points_of(self.cluster.trace(victim.node, victim.daemon))
         for point in points:
             self._row(operation, victim, point).points += 1
         return points
@@ -170,7 +193,7 @@ class Killer:
     def _kill_at(self, operation: Operation, victim: Victim, point: Point) -> bool:
         """Arm, run, restart, audit; False when the point was not reached."""
         cluster, row = self.cluster, self._row(operation, victim, point)
-        cluster.arm(victim.node, victim.daemon, f"{point.name}:{point.count}=kill")
+        cluster.arm(victim.node, victim.daemon, point.spec)
         process = cluster.spawn(*operation.argv, "--print-jobid")
         try:
             died = self._await_death(victim, process)
@@ -226,6 +249,22 @@ class Killer:
             self.final[job_id] = JobStatus.SUCCESS
         elif rows[0][0] in ("error", "canceled"):  # type: ignore[index]
             self.final[job_id] = JobStatus(rows[0][0])  # type: ignore[index]
+
+
+def points_of(trace: Sequence[tuple[str, str]]) -> list[Point]:
+    """
+    The points of a trace. What goes on in the background of every operation (feeding
+    candidates, projections) is taken once for each place, all else each time.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    points = []
+    for name, detail in trace:
+        about = detail if name.startswith(("call.", "file.")) and "/" not in detail else ""
+        about = FILES if name.startswith("file.") else about
+        counts[name, about] += 1
+        if counts[name, about] == 1 or about not in BACKGROUND:
+            points.append(Point(name, counts[name, about], "" if about == FILES else about))
+    return points
 
 
 def in_config(kind: str, name: str) -> Callable[[VirtualCluster], bool]:

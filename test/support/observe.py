@@ -85,7 +85,7 @@ def _running(paths: Paths) -> list[str]:
 
 def _disk_files(paths: Paths) -> list[str]:
     top = Path(paths.file_storage_dir)
-    return [str(path) for path in top.rglob("*") if path.is_file()]
+    return [str(path).removeprefix(paths.root) for path in top.rglob("*") if path.is_file()]
 
 
 def _requests(paths: Paths) -> list[str]:

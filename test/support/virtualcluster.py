@@ -114,8 +114,8 @@ class VirtualCluster:
         paths = self.paths(node)
         environ = dict(os.environ, GANETI_ROOTDIR=paths.root, GANETI_HOSTNAME=paths.hostname)
         if self.failpoints:
-            environ["GANETI_FAILPOINTS"] = f"@{self._armed(node, '%p')}"
-            environ["GANETI_FAILPOINT_TRACE"] = str(self._trace(node, "%p"))
+            environ["GANETI_FAILPOINTS"] = f"@{self.folder}/failpoints/%h-%p.armed"
+            environ["GANETI_FAILPOINT_TRACE"] = f"{self.folder}/failpoints/%h-%p.trace"
         return environ | self.environ
 
     # -- daemons
@@ -174,10 +174,10 @@ class VirtualCluster:
     # -- failpoints
 
     def _armed(self, node: int, daemon: str) -> Path:
-        return self.folder / "failpoints" / f"node{node}-{daemon}.armed"
+        return self.folder / "failpoints" / f"{self.name(node)}-{daemon}.armed"
 
     def _trace(self, node: int, daemon: str) -> Path:
-        return self.folder / "failpoints" / f"node{node}-{daemon}.trace"
+        return self.folder / "failpoints" / f"{self.name(node)}-{daemon}.trace"
 
     def arm(self, node: int, daemon: str, spec: str) -> None:
         """Arm a daemon, running or not yet started."""

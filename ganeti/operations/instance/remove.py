@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from msgspec import Raw
 
 from ganeti.model.disk import Disk
-from ganeti.model.instance import Instance
+from ganeti.model.instance import AdminState, Instance
 from ganeti.model.node import Node
-from ganeti.model.recovery import Action, InConfig, OnNode, RemoveInstance
+from ganeti.model.recovery import Action, InConfig, MarkInstance, OnNode, RemoveInstance
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceRemove
 from ganeti.operations.instance.environment import instance_hooks
@@ -75,7 +75,13 @@ class InstanceRemove(Unit[OpInstanceRemove, RemovePlan]):
             for holder in disk.nodes or (node.uuid,)
         ]
         forget = InConfig(compensation=RemoveInstance(uuid=instance.uuid))
-        return (stopping, *removing, forget)
+        stopped = InConfig(
+            compensation=MarkInstance(
+                uuid=instance.uuid, admin_state=AdminState.DOWN, disks_active=False
+            )
+        )
+        marking = (stopped,) if instance.admin_state is AdminState.UP else ()
+        return (stopping, *marking, *removing, forget)
 
     def hooks(self, plan: RemovePlan) -> HookPlan:
         config = self.job.snapshot().config

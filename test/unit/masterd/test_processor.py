@@ -316,13 +316,20 @@ class FinishTests(ProcessorCase):
         self.assertFalse(self.down())
 
     def test_lost(self) -> None:
-        """A call of which it is not known what it did is ended when the node answers again."""
+        """A node that is lost on the way owes the rest, which is done when it answers again."""
         lost = NodeUnreachable("node2", "connection lost", lost=True)
         job_id = self.run_unit(lambda job: job.finish(self.actions()), {StopInstance: lost})
         self.rig.advance(30)
         self.assertEqual(self.rig.status(job_id), JobStatus.ERROR)
         [debt] = self.rig.master.store.committed.debts.values()
-        self.assertEqual(debt.action.undoes, "1/0/1/0")
+        self.assertFalse(self.down())
+        self.rig.transport.answers.update(OK)
+        before = len(self.sent())
+        self.rig.advance(60)
+        self.assertEqual(self.sent()[before:].count((StopInstance, "1/0/1/0", None)), 1)
+        self.assertEqual(len(self.rig.master.store.committed.debts), 0)
+        self.assertTrue(self.down())
+        self.assertIs(self.rig.status(job_id), JobStatus.ERROR)
 
 
 class LockTests(ProcessorCase):
