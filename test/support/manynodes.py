@@ -9,7 +9,9 @@ from typing import Any
 from cryptography.fernet import Fernet
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from ganeti.masterd.master import MasterDaemon, Surroundings
 from ganeti.masterd.secrets import SecretBox
@@ -28,6 +30,7 @@ from ganeti.operations.registry import UNITS
 from ganeti.paths import Paths
 from ganeti.rpc.memory import MemoryNetwork, MemoryTransport
 from ganeti.rpc.roles import PeerIdentity, encode_role_record
+from ganeti.rpc.transport import AddressBook, INodeTransport, NodeAddress
 from ganeti.store.candidate import MemoryCandidate
 from ganeti.store.commit import Store
 from ganeti.store.entry import Position
@@ -65,6 +68,64 @@ class NoFiles:
 
     def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
         return succeed(FILELESS[function.__qualname__])
+
+
+@implementer(IReactorTime)
+class Life:
+    """Time for one life of a daemon in a process that outlives it: at its end all stands still."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls: set[Any] = set()
+        self.over = False
+
+    def seconds(self) -> float:
+        return float(self._clock.seconds())
+
+    def callLater(self, delay: float, call: Any, *args: Any, **kwargs: Any) -> Any:
+        self._calls = {each for each in self._calls if each.active()}
+        delayed = self._clock.callLater(delay, call, *args, **kwargs)
+        self._calls.add(delayed)
+        if self.over:
+            delayed.cancel()
+        return delayed
+
+    def getDelayedCalls(self) -> Any:
+        return [call for call in self._calls if call.active()]
+
+    def end(self) -> None:
+        """The daemon is killed."""
+        self.over = True
+        for call in self.getDelayedCalls():
+            call.cancel()
+
+
+@implementer(INodeTransport)
+class MortalTransport:
+    """A transport on which nothing is sent and nothing arrives when the life is over."""
+
+    def __init__(self, life: Life, transport: MemoryTransport) -> None:
+        self._life = life
+        self._transport = transport
+
+    async def send(self, node_uuid: str, body: bytes, timeout_s: float) -> bytes:
+        return await self._alive(self._transport.send, node_uuid, body, timeout_s)
+
+    async def send_to(self, address: NodeAddress, body: bytes, timeout_s: float) -> bytes:
+        return await self._alive(self._transport.send_to, address, body, timeout_s)
+
+    async def _alive(self, send: Any, *args: Any) -> bytes:
+        if self._life.over:
+            await Deferred()
+        try:
+            answer: bytes = await send(*args)
+        finally:
+            if self._life.over:
+                await Deferred()
+        return answer
+
+    async def close(self) -> None:
+        await self._transport.close()
 
 
 @dataclass
@@ -121,7 +182,14 @@ class ManyNodes:
     @ivar clock: the only time there is.
     """
 
-    def __init__(self, nodes: int = 20, seed: int = 1, latency_s: float = 0.001) -> None:
+    def __init__(
+        self,
+        nodes: int = 20,
+        seed: int = 1,
+        latency_s: float = 0.001,
+        config: Configuration | None = None,
+    ) -> None:
+        """@param config: of the cluster at first, if not that of L{make_cluster_config}."""
         self.clock = Clock()
         self.clock.advance(START)
         self.network = MemoryNetwork(self.clock, latency_s=latency_s)
@@ -130,14 +198,16 @@ class ManyNodes:
         self.box = SecretBox(Fernet.generate_key())
         self.acknowledged: list[int] = []
         self.fatal: list[Exception] = []
-        config = make_cluster_config(nodes)
-        self.nodes = [self._make_node(number, config) for number in range(1, nodes + 1)]
+        self.resolver = FakeResolver()
+        config = config or make_cluster_config(nodes)
+        self.nodes = [self.make_node(number, config) for number in range(1, nodes + 1)]
         self.wait(self._fill(config))
         for node in self.nodes:
             self.start_node(node)
         self.start_master()
 
-    def _make_node(self, number: int, config: Configuration) -> VirtualNode:
+    def make_node(self, number: int, config: Configuration) -> VirtualNode:
+        """A machine that node setup has prepared."""
         state = MemoryNodeState()
         record = encode_role_record(build_role_record(config, TERM))
         self.wait(state.set_role(TERM, record))
@@ -156,15 +226,15 @@ class ManyNodes:
 
     # -- lives of daemons
 
-    def start_node(self, node: VirtualNode) -> None:
-        """Begin a life of a node's daemon."""
-        drivers = node.machine.drivers(self.clock)
+    def make_daemon(self, node: VirtualNode, clock: Any) -> Node:
+        """One life of a node's daemon."""
+        drivers = node.machine.drivers(clock)
         services = NodeServices(
             paths=node.paths,
             name=node.paths.hostname,
             uuid=node.uuid,
             certificate_digest=digest(node.number),
-            clock=self.clock,
+            clock=clock,
             threads=NoFiles(),
             processes=node.processes,
             state=node.state,
@@ -173,33 +243,51 @@ class ManyNodes:
             os_definitions=drivers.os_definitions,
             os_logs=drivers.os_logs,
         )
-        node.daemon = Node(services, node.candidate, HANDLERS, self.fatal.append)
+        return Node(services, node.candidate, HANDLERS, self.fatal.append)
+
+    def start_node(self, node: VirtualNode) -> None:
+        """Begin a life of a node's daemon."""
+        node.daemon = self.make_daemon(node, self.clock)
         self.wait(node.daemon.start())
         self.network.attach(node.host, node.uuid, node.daemon.dispatcher)
 
-    def start_master(self) -> None:
-        """Begin a life of the master daemon."""
+    def surroundings(self, clock: Any) -> Surroundings:
+        """What one life of the master daemon is handed."""
         master = self.nodes[0]
         identity = PeerIdentity(uuid=master.uuid, digest=digest(1))
-        self.master = MasterDaemon(
-            Surroundings(
-                paths=master.paths,
-                node_uuid=master.uuid,
-                clock=self.clock,
-                random=self.random,
-                journal=self.journal,
-                transport=lambda book: MemoryTransport(self.network, identity, book),
-                resolver=FakeResolver(),
-                units=UNITS,
-                box=self.box,
-                files=dict,
-                noded_port=PORT,
-                threads=NoFiles(),
-                term=TERM,
-                on_fatal=self.fatal.append,
-            )
+
+        def transport(book: AddressBook) -> Any:
+            made = MemoryTransport(self.network, identity, book)
+            return MortalTransport(clock, made) if isinstance(clock, Life) else made
+
+        return Surroundings(
+            paths=master.paths,
+            node_uuid=master.uuid,
+            clock=clock,
+            random=self.random,
+            journal=self.journal,
+            transport=transport,
+            resolver=self.resolver,
+            units=UNITS,
+            box=self.box,
+            files=dict,
+            noded_port=PORT,
+            threads=NoFiles(),
+            term=TERM,
+            on_fatal=self.fatal.append,
         )
+
+    def start_master(self) -> None:
+        """Begin a life of the master daemon."""
+        self.life = Life(self.clock)
+        self.master = MasterDaemon(self.surroundings(self.life))
         self.wait(self.master.start())
+
+    def restart_master(self) -> None:
+        """Kill the master daemon, and begin its next life."""
+        self.life.end()
+        self.journal = self.journal.lose_unsynced()
+        self.start_master()
 
     # -- time
 
