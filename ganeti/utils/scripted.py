@@ -38,9 +38,12 @@ class ScriptedProcessRunner:
     Records what is to be run, and answers with what C{answer} returns or raises.
 
     An awaitable answer stands for a program that takes its time.
+
+    @cvar PID: of every program; the kernel gives no such number (proc(5), pid_max), so that
+        whoever ends leftovers after a restart finds none.
     """
 
-    PID = 4242
+    PID = 1 << 22
 
     def __init__(self, answer: Answer = succeed) -> None:
         self.answer = answer
