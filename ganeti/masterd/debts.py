@@ -92,12 +92,18 @@ class Debts:
     async def _do(self, debt: Debt) -> None:
         match debt.action:
             case UndoCall() as undo:
-                await self._send(debt.node_uuid, undo_request(undo))
+                call, request_id, undoes = undo_request(undo)
+                request = call, request_id and self._anew(request_id), undoes
+                await self._send(debt.node_uuid, request)
             case OnNode() as action:
-                request_id = f"{debt.job_id}/{debt.op}/debt/{debt.uuid}"
+                request_id = self._anew(f"{debt.job_id}/{debt.op}/debt/{debt.uuid}")
                 await self._send(debt.node_uuid, action_request(action, request_id))
             case Finish() as rest:
                 await self._finish(debt, rest)
+
+    def _anew(self, request_id: str) -> str:
+        """Nodes keep failures, too: what failed once is only tried again under another id."""
+        return f"{request_id}/{int(self._clock.seconds() * 1000)}"
 
     async def _send(self, node_uuid: str, request: Request) -> None:
         call, request_id, undoes = request

@@ -11,7 +11,7 @@ from ganeti.errors import GanetiError, encode_error
 from ganeti.model import codec
 from ganeti.version import PROTOCOL_VERSION
 
-REQUEST_ID_PATTERN = r"^[0-9]{1,15}(/[A-Za-z0-9._-]{1,40}){1,4}\Z"
+REQUEST_ID_PATTERN = r"^[0-9]{1,15}(/[A-Za-z0-9._-]{1,40}){1,6}\Z"
 """Job id, opcode index, step, and what else keeps two requests apart: C{12/0/3}, C{12/0/3/undo}."""
 
 RequestId = Annotated[str, msgspec.Meta(pattern=REQUEST_ID_PATTERN, max_length=100)]

@@ -188,10 +188,27 @@ class StepTests(ProcessorCase):
         self.rig.transport.answers.update(OK)
         third = self.rig.submit(OP)
         self.assertEqual(self.rig.status(third), JobStatus.SUCCESS)
-        self.assertEqual(
-            self.sent()[-2:],
-            [(DeactivateDisk, "1/0/1/undo", "1/0/1"), (ActivateDisk, "3/0/1", None)],
-        )
+        paid, step = self.sent()[-2:]
+        self.assertEqual((paid[0], paid[2]), (DeactivateDisk, "1/0/1"))
+        self.assertRegex(paid[1], r"^1/0/1/undo/\d+$")
+        self.assertEqual(step, (ActivateDisk, "3/0/1", None))
+
+    def test_failed_undo_is_tried_anew(self) -> None:
+        """A node that failed to undo keeps that answer: it is asked under new ids until it can."""
+
+        async def execute(job: Any) -> None:
+            await job.step(NODE, ON, OFF)
+            raise OpExecError("failed")
+
+        self.run_unit(execute, OK | {DeactivateDisk: StorageError("busy")})
+        self.assertEqual(len(self.rig.master.store.committed.debts), 1)
+        self.rig.advance(60)
+        ids = [request_id for call, request_id, _ in self.sent() if call is DeactivateDisk]
+        self.assertGreater(len(ids), 3)
+        self.assertEqual(len(set(ids)), len(ids))
+        self.rig.transport.answers.update(OK)
+        self.rig.advance(60)
+        self.assertEqual(len(self.rig.master.store.committed.debts), 0)
 
     def test_kill(self) -> None:
         """A killed job ends while a step is under way, and that is undone."""
@@ -305,7 +322,9 @@ class FinishTests(ProcessorCase):
         [debt] = self.rig.master.store.committed.debts.values()
         self.rig.transport.answers.update(OK)
         self.rig.advance(60)
-        self.assertIn((StopInstance, f"1/0/debt/{debt.uuid}", None), self.sent())
+        call, request_id, undoes = self.sent()[-1]
+        self.assertEqual((call, undoes), (StopInstance, None))
+        self.assertRegex(str(request_id), rf"^1/0/debt/{debt.uuid}/\d+$")
         self.assertEqual(len(self.rig.master.store.committed.debts), 0)
 
     def test_unreachable(self) -> None:
@@ -321,7 +340,7 @@ class FinishTests(ProcessorCase):
         job_id = self.run_unit(lambda job: job.finish(self.actions()), {StopInstance: lost})
         self.rig.advance(30)
         self.assertEqual(self.rig.status(job_id), JobStatus.ERROR)
-        [debt] = self.rig.master.store.committed.debts.values()
+        self.assertEqual(len(self.rig.master.store.committed.debts), 1)
         self.assertFalse(self.down())
         self.rig.transport.answers.update(OK)
         before = len(self.sent())
