@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -46,6 +47,7 @@ class Dispatcher:
         self._roles = roles
         self._requests = requests
         self._handlers: dict[type[Call[Any]], Handler[Any]] = {}
+        self._refused: Counter[tuple[str, Refusal]] = Counter()
 
     def register(self, call: type[C], handler: Handler[C]) -> None:
         """Let C{handler(call, context)} answer calls of one type, by the call's result type."""
@@ -68,7 +70,7 @@ class Dispatcher:
         except CancelledError:
             raise
         except Refused as refused:
-            log.info("Refused a call of {peer}: {reason}", peer=peer.uuid, reason=str(refused))
+            self._tell(peer, refused)
             return build_refusal(refused.code, str(refused))
         except GanetiError as error:  # node.db cannot be written
             log.error("A call could not be taken: {error}", error=str(error))
@@ -76,6 +78,18 @@ class Dispatcher:
         except Exception as error:
             log.failure("A call failed for a defect of ours")
             return build_error(error)
+
+    def _tell(self, peer: PeerIdentity, refused: Refused) -> None:
+        """For operators, the first of a kind and then every hundredth: a peer cannot fill the log."""
+        self._refused[peer.uuid, refused.code] += 1
+        count = self._refused[peer.uuid, refused.code]
+        if count % 100 == 1:
+            log.info(
+                "Refused a call of {peer}: {reason} ({count} so far)",
+                peer=peer.uuid,
+                reason=str(refused),
+                count=count,
+            )
 
     async def _dispatch(self, peer: PeerIdentity, body: bytes) -> bytes:
         if not self.trusts(peer):

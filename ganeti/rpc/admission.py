@@ -80,7 +80,7 @@ class Admission(_Factory):  # type: ignore[misc]
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         address = str(getattr(addr, "host", "?"))
         if self._by_address[address] >= limits.CONNECTIONS_PER_ADDRESS:
-            log.warn("{address} has too many connections", address=address)
+            log.debug("{address} has too many connections", address=address)
             return None
         if len(self.handshakes) >= limits.HANDSHAKES:
             self._give_up(next(iter(self.handshakes)))
