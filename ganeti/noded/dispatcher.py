@@ -80,7 +80,7 @@ class Dispatcher:
             return build_error(error)
 
     def _tell(self, peer: PeerIdentity, refused: Refused) -> None:
-        """For operators: the first of a kind, then every hundredth, so that no peer fills the log."""
+        """For operators, the first of a kind and every hundredth: no peer can fill the log."""
         self._refused[peer.uuid, refused.code] += 1
         count = self._refused[peer.uuid, refused.code]
         if count % 100 == 1:
