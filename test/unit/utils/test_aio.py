@@ -253,7 +253,7 @@ class KeyedLockTests(SynchronousTestCase):
         """One at a time per key, in the order asked; other keys are free."""
         _, end_first = self.hold("a", "first")
         self.hold("b", "other")
-        second, end_second = self.hold("a", "second")
+        second, _ = self.hold("a", "second")
         third, _ = self.hold("a", "third")
         self.assertEqual(self.order, ["first", "other"])
         second.cancel()

@@ -63,7 +63,9 @@ def test_kill() -> None:
     assert done.stdout == b"first\n"
 
 
-@pytest.mark.parametrize("spec", ["x", "x:0=kill", "x:1=explode", "x:1", "X Y:1=kill", "x:1=error:"])
+@pytest.mark.parametrize(
+    "spec", ["x", "x:0=kill", "x:1=explode", "x:1", "X Y:1=kill", "x:1=error:"]
+)
 def test_malformed(spec: str) -> None:
     """A test that arms nothing by mistake would prove nothing."""
     with pytest.raises(ValueError, match="Malformed"):

@@ -29,7 +29,7 @@ def test_virtual(tmp_path: Path) -> None:
         resolver.resolve("n1")
     file.write_text("127.1.2.2 n1.example.com n1\n")
     assert resolver.resolve("N1.") == ("n1.example.com", "127.1.2.2")
-    with pytest.raises(ResolverError, match="'n2'.*hosts"):
+    with pytest.raises(ResolverError, match=r"'n2'.*hosts"):
         resolver.resolve("n2")
     file.write_text("127.1.2.2 n1.example.com n1\n127.1.2.3 n2\n")
     os.utime(file, ns=(1, 1))

@@ -8,7 +8,9 @@ import pytest
 from ganeti.utils.randomness import Randomness, SeededRandomness, SystemRandomness
 
 
-@pytest.mark.parametrize("source", [SystemRandomness(), SeededRandomness(1)], ids=["system", "seed"])
+@pytest.mark.parametrize(
+    "source", [SystemRandomness(), SeededRandomness(1)], ids=["system", "seed"]
+)
 def test_shapes(source: Randomness) -> None:
     """uuids, MACs and secrets have their form, and differ."""
     assert uuid.UUID(source.uuid()).version == 4
