@@ -188,7 +188,7 @@ class RootService(AsyncService):
         """End the process with status 1, after the service is stopped."""
         self.log.critical("{text}", text=text)
         if sys.__stderr__ is not None:  # twistd sends sys.stderr to the log
-            print(text, file=sys.__stderr__, flush=True)  # noqa: T201
+            print(text, file=sys.__stderr__, flush=True)
         self._exit_with(1)
         try:
             self._reactor.stop()

@@ -87,8 +87,8 @@ class UnixListener:
     async def stop(self) -> None:
         """Accept no more connections, and remove the path."""
         # Twisted's port fails to close when somebody removed its path.
-        with contextlib.suppress(FileExistsError), open(self._name, "x"):
-            pass
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self._name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             await self._port.stopListening()
         finally:
