@@ -6,6 +6,7 @@ The node here keeps requests, answers and tombstones as a real one does.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -15,10 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from ganeti.errors import NodeUnreachable
+from ganeti.errors import ConfigurationError, NodeUnreachable
+from ganeti.masterd.master import MasterDaemon
 from ganeti.model.delta import put
 from ganeti.model.instance import AdminState
-from ganeti.model.job import JobStatus, OpStatus
+from ganeti.model.job import Job, JobOp, JobStatus, OpStatus
 from ganeti.model.recovery import InConfig, MarkInstance, OnNode, RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.opcodes.test import OpTestDelay
@@ -372,3 +374,25 @@ class RestartTests(SynchronousTestCase):
         serials = [line.serial for line in lines]
         self.assertEqual(serials, sorted(set(serials)))
         self.assertEqual(len(serials), 4)
+
+    def test_unreadable_opcode(self) -> None:
+        """A stored opcode that this release does not know ends its job in error, and no more."""
+        rig = MasterRig()
+        ops = [
+            JobOp(input={"OP_ID": "OP_OF_TOMORROW"}, op_id="OP_OF_TOMORROW"),
+            JobOp(input={"OP_ID": "OP_TEST_DELAY", "nosuch": 1}, op_id="OP_TEST_DELAY"),
+        ]
+        jobs = [Job(id=number, ops=(op,)) for number, op in enumerate(ops, start=1)]
+        rig.now(rig.master.store.commit(lambda state: tuple(map(put, jobs))))
+        rig.restart()
+        self.assertEqual([rig.status(job.id) for job in jobs], [JobStatus.ERROR] * 2)
+        self.assertIn("OP_OF_TOMORROW", str(rig.stored(1).ops[0].result))
+        self.assertIn("nosuch", str(rig.stored(2).ops[0].result))
+
+    def test_another_master(self) -> None:
+        """A node that is not the master of its configuration does not serve."""
+        rig = MasterRig()
+        rig.crash()
+        given = dataclasses.replace(rig.master.given, node_uuid=NODE, journal=rig.journal)
+        with self.assertRaisesRegex(ConfigurationError, "node1.example.com"):
+            rig.now(MasterDaemon(given).start())
