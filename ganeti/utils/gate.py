@@ -7,6 +7,7 @@ down first. (A shell would do, but drops variables whose names it cannot use.)
 """
 
 import posix
+import signal
 import sys
 
 WORD = b"\n"
@@ -22,6 +23,9 @@ def _environment() -> dict[bytes, bytes]:
 def _main(argv: list[str]) -> int:
     if posix.read(0, len(WORD)) != WORD:
         return 125
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        # Python ignores them, and the program would inherit that.
+        signal.signal(number, signal.SIG_DFL)
     try:
         posix.execve(argv[0], argv, _environment())
     except OSError as err:
