@@ -164,7 +164,9 @@ class Context:
 
     # -- changing
 
-    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
+    async def commit(
+        self, change: Change, undo: Compensation | None = None, *, last: bool = False
+    ) -> State:
         self.check_canceled()
 
         def noticed(state: State) -> Delta:
@@ -175,7 +177,19 @@ class Context:
         records: tuple[Recovery, ...] = ()
         if undo is not None:
             records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
+        if last:
+            return await self._end(noticed)
         return await self._record(records, noticed)
+
+    async def _end(self, change: Change) -> State:
+        """Change, and nothing is taken back any more, in one commit."""
+        job = self._active.job
+        others = tuple(r for r in job.recovery if r.op != self.op_index)
+        done = Finish(op=self.op_index, step=self._next_step(), actions=())
+        with self._active.protect():
+            state = await self._save(replace(job, recovery=(*others, done)), change)
+            self._finished = True
+        return state
 
     async def step(self, node_uuid: str, call: Call[R], undo: Any = None) -> R:
         self.check_canceled()

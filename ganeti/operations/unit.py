@@ -141,9 +141,14 @@ class JobContext(Protocol):
     def snapshot(self) -> State:
         """The committed state, now."""
 
-    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
+    async def commit(
+        self, change: Change, undo: Compensation | None = None, *, last: bool = False
+    ) -> State:
         """
         Change the cluster's state; what C{undo} names is done if a later step fails.
+
+        With C{last} the operation is complete with this change: nothing of it is taken back
+        any more, and after a crash it has succeeded (without a result).
 
         @param change: pure, from the current state to a delta; it raises when its
             precondition is gone.

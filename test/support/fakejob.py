@@ -124,8 +124,12 @@ class FakeJob:
     def config(self) -> Configuration:
         return self.state.config
 
-    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
+    async def commit(
+        self, change: Change, undo: Compensation | None = None, *, last: bool = False
+    ) -> State:
         self._apply(change)
+        if last:
+            self._undos.clear()
         if undo is not None:
             self._undos.append(("", undo))
         return self.state

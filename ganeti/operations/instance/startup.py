@@ -126,7 +126,7 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
         elif not plan.running:
             await self._start(plan)
         if not self.op.no_remember:
-            await self.job.commit(mark_up(plan.instance.uuid))
+            await self.job.commit(mark_up(plan.instance.uuid), last=True)
 
     async def _start(self, plan: StartupPlan) -> None:
         instance = plan.instance

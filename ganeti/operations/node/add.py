@@ -178,7 +178,7 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
             if joins_pool(state.config, node):
                 self.job.info("Node will be a master candidate")
         await self._introduce(state, node)
-        await self.job.commit(put_node(node, plan.digest))
+        await self.job.commit(put_node(node, plan.digest), last=True)
 
     async def _introduce(self, state: State, node: Node) -> None:
         """Without the node's own entry: as a candidate it is told of with the commit."""

@@ -1,0 +1,102 @@
+"""Kill a daemon at every place it passes while a cluster is made."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from ganeti.paths import MASTERD, NODED
+from support.audit import Acknowledged
+from support.killing import SETTLE_S, Point, Row, Table, Victim, points_of
+from support.observe import problems_at_rest
+from support.ready import INIT
+from support.virtualcluster import Ran, VirtualCluster, wait_for
+
+OPERATION = "init"
+
+
+def walk_init(folder: Path, victim: Victim, table: Table) -> None:
+    """Kill C{victim} at each point of C{gnt-cluster init}, each time without a cluster."""
+    pristine = VirtualCluster(folder / "pristine", nodes=1, failpoints=True)
+    pristine.setup()
+    points = _learn(_fresh(folder, pristine), victim)
+    for point in points:
+        row = table.row(OPERATION, victim, point.place)
+        row.points += 1
+        cluster = _fresh(folder, pristine)
+        try:
+            _kill_at(cluster, victim, point, row)
+        finally:
+            cluster.end()
+
+
+def _fresh(folder: Path, pristine: VirtualCluster) -> VirtualCluster:
+    """A machine that has no cluster: the same place each time, since addresses hang on it."""
+    kept = folder / "kept"
+    if not kept.exists():
+        pristine.folder.rename(kept)
+    shutil.rmtree(pristine.folder, ignore_errors=True)
+    shutil.copytree(kept, pristine.folder, symlinks=True)
+    return pristine
+
+
+def _learn(cluster: VirtualCluster, victim: Victim) -> list[Point]:
+    try:
+        cluster.run(*INIT).good()
+        time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
+        return points_of(cluster.trace(victim.node, victim.daemon))
+    finally:
+        cluster.end()
+
+
+def _kill_at(cluster: VirtualCluster, victim: Victim, point: Point, row: Row) -> None:
+    """Arm, make the cluster, and go on as an admin would: start what is down, or begin again."""
+    cluster.arm(victim.node, victim.daemon, point.spec)
+    process = cluster.spawn(*INIT)
+    died = _killed(cluster, victim, process)
+    cluster.disarm(victim.node, victim.daemon)
+    if died and process.poll() is None:
+        cluster.start(victim.node, victim.daemon)
+    stdout, stderr = process.communicate(timeout=90)
+    ran = Ran(INIT, process.returncode, stdout, stderr, 0.0)
+    row.killed += died
+    row.outcomes["done" if ran.status == 0 else "failed"] += 1
+    found = [] if died else ["not reached"]
+    if "Traceback" in ran.stderr:
+        found.append(f"a traceback reached the user: {ran.stderr}")
+    found += _recover(cluster, ran)
+    row.problems += [f"#{point.count}: {problem}" for problem in found]
+
+
+def _killed(cluster: VirtualCluster, victim: Victim, process: subprocess.Popen[str]) -> bool:
+    """Wait until the daemon has been there and is gone, or has survived all."""
+    seen = False
+
+    def dead() -> bool:
+        nonlocal seen
+        pid = cluster.pid(victim.node, victim.daemon)
+        seen = seen or pid is not None
+        return (seen or process.poll() is not None) and pid is None
+
+    if wait_for(lambda: dead() or process.poll() is not None, 90.0) and not dead():
+        wait_for(dead, SETTLE_S)
+    return dead()
+
+
+def _recover(cluster: VirtualCluster, first: Ran) -> list[str]:
+    """Bring the cluster up, then audit it."""
+    if first.status != 0:
+        again = cluster.run(*INIT)
+        if again.status != 0 and "already" not in again.stderr:
+            return [f"a second init failed: {again.stderr}"]
+    for daemon in (NODED, MASTERD):
+        cluster.start_if_down(1, daemon)
+    info = cluster.run("gnt-cluster", "info")
+    if info.status != 0:
+        return [f"gnt-cluster info failed: {info.stderr}"]
+    return problems_at_rest(cluster, Acknowledged())
+
+
+WALKS: tuple[Victim, ...] = (Victim(1, MASTERD), Victim(1, NODED))
