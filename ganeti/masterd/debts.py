@@ -7,6 +7,7 @@ step of any job there. Until then its reservations stay.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
@@ -44,8 +45,19 @@ def action_request(action: OnNode, request_id: str) -> Request:
     return call, None if call.repeatable else request_id, None
 
 
+def nodes_of(debt: Debt) -> frozenset[str]:
+    """Nodes that payment sends something to, or has sent."""
+    actions = debt.action.actions if isinstance(debt.action, Finish) else ()
+    others = (action.node_uuid for action in actions if isinstance(action, OnNode))
+    return frozenset({debt.node_uuid, *others})
+
+
 class Debts:
-    """Pays debts, those of one node one after another."""
+    """
+    Pays debts, those of one node one after another.
+
+    @ivar paid: called with each that is paid.
+    """
 
     log = Logger()
 
@@ -57,6 +69,12 @@ class Debts:
         self._clock = clock
         self._reservations = reservations
         self._turns = KeyedLock()
+        self.paid: Callable[[Debt], None] = lambda debt: None
+
+    def jobs_of(self, node_uuid: str) -> frozenset[int]:
+        """The jobs of which there is still something to do on the node."""
+        debts = self._store.committed.debts.values()
+        return frozenset(debt.job_id for debt in debts if node_uuid in nodes_of(debt))
 
     def of_node(self, node_uuid: str) -> list[Debt]:
         """What the node owes, in the order in which it has to be done."""
@@ -88,6 +106,7 @@ class Debts:
         await self._store.commit(lambda state: _without(state, debt))
         self._reservations.release(debt_owner(debt.uuid))
         self.log.info("Node {node} paid a debt of job {job}", node=debt.node_uuid, job=debt.job_id)
+        self.paid(debt)
 
     async def _do(self, debt: Debt) -> None:
         match debt.action:

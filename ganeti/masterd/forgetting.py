@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from ganeti.masterd.debts import Debts
+from ganeti.masterd.debts import Debts, nodes_of
 from ganeti.masterd.jobs import ActiveJob
 from ganeti.model.job import is_final
+from ganeti.model.recovery import Debt
 from ganeti.rpc.calls import ForgetJob, ListRequests
 from ganeti.rpc.nodes import NodeRpc
 from ganeti.store.commit import Store
@@ -34,9 +35,26 @@ class Forgetting:
         """Called with a node that there is something for."""
 
     def ended(self, active: ActiveJob) -> None:
-        """The job is final."""
-        for node_uuid in active.nodes | self._found_live.pop(active.job.id, set()):
-            self._final.setdefault(node_uuid, set()).add(active.job.id)
+        """
+        The job is final.
+
+        What a master that died had sent may still be on its way, to whom is not known: after an
+        interruption all nodes are told, so that they refuse it when it comes.
+        """
+        nodes = active.nodes | self._found_live.pop(active.job.id, set())
+        if active.interrupted:
+            nodes |= self._store.committed.config.nodes.keys()
+        self._add(active.job.id, nodes)
+
+    def paid(self, debt: Debt) -> None:
+        """The nodes kept what they know of the job for this."""
+        job = self._store.committed.jobs.get(debt.job_id)
+        if job is None or is_final(job):
+            self._add(debt.job_id, nodes_of(debt))
+
+    def _add(self, job_id: int, nodes: Iterable[str]) -> None:
+        for node_uuid in nodes:
+            self._final.setdefault(node_uuid, set()).add(job_id)
             self.wake(node_uuid)
 
     async def tell(self, node_uuid: str) -> None:
@@ -55,8 +73,7 @@ class Forgetting:
 
     def _chosen(self, node_uuid: str, due: set[int]) -> list[int]:
         """A node that still owes something of a job must not forget what it knows of it."""
-        owed = {debt.job_id for debt in self._debts.of_node(node_uuid)}
-        return sorted(due - owed)[:BATCH]
+        return sorted(due - self._debts.jobs_of(node_uuid))[:BATCH]
 
     async def _found(self, node_uuid: str) -> set[int]:
         requests = await self._rpc.call(node_uuid, ListRequests())

@@ -81,7 +81,8 @@ class HookRunner:
             if failures:
                 raise HooksAbort(failures)
             if all(isinstance(answer, GanetiError) for answer in answers.values()):
-                raise HooksFailure("No node answered when the hooks were to be run")
+                reasons = "; ".join(str(answer) for _, answer in sorted(answers.items()))
+                raise HooksFailure(f"No node answered when the hooks were to be run: {reasons}")
         for node, script, output in failures:
             say(f"On {node} script {script} failed, output: {output}")
 

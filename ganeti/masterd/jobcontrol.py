@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ganeti.errors import JobLost, OpPrereqError
@@ -182,17 +183,21 @@ class JobControl:
         """
         deadline = self._clock.seconds() + min(timeout_s, WAIT_LIMIT_S)
         while True:
-            job = await self.find(job_id)
-            found = await values(job)
-            lines = await self._logs.lines(job_id, previous_serial or 0)
-            now = self._clock.seconds()
-            if lines or is_final(job) or now >= deadline or _differs(found, previous):
-                return found, [log_entry(line) for line in lines]
-            await self._next_change(job_id, deadline - now)
+            change = self._jobs.watch(job_id)
+            try:
+                job = await self.find(job_id)
+                found = await values(job)
+                lines = await self._logs.lines(job_id, previous_serial or 0)
+                left_s = deadline - self._clock.seconds()
+                if lines or is_final(job) or left_s <= 0 or _differs(found, previous):
+                    return found, [log_entry(line) for line in lines]
+                await self._within(change, left_s)
+            finally:
+                self._jobs.unwatch(job_id, change)
 
-    async def _next_change(self, job_id: int, limit_s: float) -> None:
+    async def _within(self, change: Deferred[None], limit_s: float) -> None:
         try:
-            await with_timeout(self._jobs.changed(job_id), limit_s, self._clock, _Late())
+            await with_timeout(change, limit_s, self._clock, _Late())
         except _Late:
             return
 

@@ -39,6 +39,11 @@ class ActiveJob:
     nodes: set[str] = field(default_factory=set)
     patient_until: float = 0.0
 
+    @property
+    def interrupted(self) -> bool:
+        """An earlier life of this daemon had begun to act."""
+        return self.patient_until > 0
+
     @contextmanager
     def protect(self) -> Iterator[None]:
         """Keep a cancel out until the block is left; whoever leaves looks at C{cancel_asked}."""
@@ -116,13 +121,22 @@ class Jobs:
         for waiter in self._waiting.pop(job_id, ()):
             waiter.callback(None)
 
+    def watch(self, job_id: int) -> Deferred[None]:
+        """
+        Fires at the next L{notify}; hand it to L{unwatch} when that is of no interest any more.
+
+        Who looks at a job in more than one step has to watch it before the first.
+        """
+        waiter: Deferred[None] = Deferred(lambda waiter: self.unwatch(job_id, waiter))
+        self._waiting.setdefault(job_id, []).append(waiter)
+        return waiter
+
     async def changed(self, job_id: int) -> None:
         """Wait for the next L{notify}."""
-        waiter: Deferred[None] = Deferred(lambda waiter: self._leave(job_id, waiter))
-        self._waiting.setdefault(job_id, []).append(waiter)
-        await waiter
+        await self.watch(job_id)
 
-    def _leave(self, job_id: int, waiter: Deferred[None]) -> None:
+    def unwatch(self, job_id: int, waiter: Deferred[None]) -> None:
+        """Let go of what L{watch} gave; it does not fire any more."""
         waiting = self._waiting.get(job_id, [])
         if waiter in waiting:
             waiting.remove(waiter)

@@ -171,6 +171,7 @@ class MasterDaemon:
             self.forgetting,
         )
         self.forgetting.wake = self.replication.wake
+        self.debts.paid = self.forgetting.paid
         self.settings = Settings(store, self.queue, given.paths, given.threads, given.random)
         self._paying = Repeating(self.debts.try_all, PAY_EVERY_S, given.clock)
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
+from twisted.logger import Logger
 
-from ganeti.errors import GanetiError, ParseError, RequestError
+from ganeti.errors import GanetiError, ParseError, RequestError, StorageError
 from ganeti.masterd.filters import check_rule
 from ganeti.masterd.queue import JobQueue
 from ganeti.model import codec
@@ -35,6 +36,8 @@ def _normal(qfilter: Any) -> Any:
 class Settings:
     """Changes them, and keeps the files that other programs look at."""
 
+    log = Logger()
+
     def __init__(
         self,
         store: Store,
@@ -50,8 +53,11 @@ class Settings:
         self._random = random
 
     async def write_files(self) -> None:
-        """Make the files say what is stored: after a start."""
-        await self._write_drain_file(self._store.committed.queue.drained)
+        """Make the files say what is stored, after a start; they are for others to look at."""
+        try:
+            await self._write_drain_file(self._store.committed.queue.drained)
+        except StorageError as err:
+            self.log.error("{reason}", reason=err)
 
     async def set_drained(self, drained: bool) -> None:
         """Refuse new jobs, or take them again."""
@@ -71,10 +77,13 @@ class Settings:
 
     async def _write_drain_file(self, drained: bool) -> None:
         path = self._paths.queue_drain_file
-        if drained:
-            await self._threads.run(durable.write_atomic, path, b"", 0o644)
-        else:
-            await self._threads.run(durable.remove, path)
+        try:
+            if drained:
+                await self._threads.run(durable.write_atomic, path, b"", 0o644)
+            else:
+                await self._threads.run(durable.remove, path)
+        except OSError as err:
+            raise StorageError(f"Cannot change {path}: {err.strerror}") from err
 
     # -- filter rules
 

@@ -7,7 +7,7 @@ from typing import Any
 from support.masterrig import MasterRig
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti.errors import GanetiError, ParseError, RequestError
+from ganeti.errors import GanetiError, ParseError, RequestError, StorageError
 from ganeti.masterd.filters import Verdict, check_rule, judge
 from ganeti.masterd.scheduler import Limit
 from ganeti.masterd.submission import build_job
@@ -97,6 +97,17 @@ class JudgeTests(SynchronousTestCase):
             ("opcode", ["=~", "OP_ID", "("]),
         ):
             self.assertRaises(ParseError, check_rule, rule(bad))
+
+
+class DrainTests(SynchronousTestCase):
+    def test_file_cannot_be_written(self) -> None:
+        """The flag holds although its file, which there is no place for, cannot be written."""
+        rig = MasterRig()
+        settings = rig.master.settings
+        with self.assertRaisesRegex(StorageError, "queue/drain"):
+            rig.now(settings.set_drained(True))
+        self.assertTrue(rig.master.store.committed.queue.drained)
+        rig.now(settings.write_files())
 
 
 class QueueTests(SynchronousTestCase):

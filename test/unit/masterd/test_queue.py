@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 from support.masterrig import MasterRig
 from support.samples import make_config
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.errors import GanetiError, JobLost, JobQueueFull, OpPrereqError, StorageError
@@ -335,6 +336,21 @@ class WaitTests(QueueCase):
         self.assertNoResult(waiting)
         self.rig.advance(1)
         self.assertEqual(self.rig.result_of(waiting)[1][0][0], 2)
+
+    def test_change_while_looking(self) -> None:
+        """A change that happens while the log is read is not missed."""
+        self.rig.now(self.rig.master.settings.replace_filter(None, 1, [], "PAUSE", [], 5))
+        job_id = self.rig.submit(delay())
+        reading: Deferred[list[Any]] = Deferred()
+        journal = self.rig.master.store.journal
+        self.patch(journal, "job_log", lambda job_id, after=0: reading)
+        waiting = self.wait(job_id, ["queued"])
+        uuid = next(iter(self.rig.master.store.committed.config.filters))
+        self.rig.now(self.rig.master.settings.delete_filter(uuid))
+        self.check(job_id, JobStatus.SUCCESS)
+        reading.callback([])
+        self.assertEqual(self.rig.result_of(waiting), (["success"], []))
+        self.assertEqual(self.rig.master.jobs._waiting, {})
 
     def test_lost(self) -> None:
         """A job that there is not is lost."""
