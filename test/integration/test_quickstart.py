@@ -69,7 +69,7 @@ def test_up_stop_up_destroy(folder: Path) -> None:
     for text in ("gnt-node list", "node3.example.com", *INSTANCES, "destroy"):
         assert text in printed
     (disk,) = (folder / "node1.example.com/srv/ganeti/file-storage/instance1.example.com").iterdir()
-    assert run("debugfs", "-R", "cat /etc/hostname", disk).stdout == "instance1.example.com\n"
+    assert run("/sbin/debugfs", "-R", "cat /etc/hostname", disk).stdout == "instance1.example.com\n"
     quickstart("stop", folder)
     assert daemons(folder) == []
     quickstart(folder)
