@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from ganeti.errors import GanetiError
 from ganeti.masterd.master import MasterDaemon, Surroundings
 from ganeti.masterd.secrets import SecretBox
 from ganeti.model.config import Configuration
@@ -115,14 +116,18 @@ class MortalTransport:
         return await self._alive(self._transport.send_to, address, body, timeout_s)
 
     async def _alive(self, send: Any, *args: Any) -> bytes:
-        if self._life.over:
-            await Deferred()
+        await self._live()
         try:
             answer: bytes = await send(*args)
-        finally:
-            if self._life.over:
-                await Deferred()
+        except GanetiError:
+            await self._live()
+            raise
+        await self._live()
         return answer
+
+    async def _live(self) -> None:
+        if self._life.over:
+            await Deferred()
 
     async def close(self) -> None:
         await self._transport.close()
@@ -194,7 +199,7 @@ class ManyNodes:
         self.clock.advance(START)
         self.network = MemoryNetwork(self.clock, latency_s=latency_s)
         self.random = SeededRandomness(seed)
-        self.journal = MemoryJournal()
+        self.journal = self.make_journal()
         self.box = SecretBox(Fernet.generate_key())
         self.acknowledged: list[int] = []
         self.fatal: list[Exception] = []
@@ -205,6 +210,10 @@ class ManyNodes:
         for node in self.nodes:
             self.start_node(node)
         self.start_master()
+
+    def make_journal(self) -> MemoryJournal:
+        """The master's, empty."""
+        return MemoryJournal()
 
     def make_node(self, number: int, config: Configuration) -> VirtualNode:
         """A machine that node setup has prepared."""
