@@ -474,6 +474,14 @@ class HookTests(ProcessorCase):
         )
         self.assertEqual(len(asked), 1)
 
+    def test_nobody_answers(self) -> None:
+        """When no node can be asked before the operation, the error names each, and why."""
+        away = NodeUnreachable("node1.example.com", "connection refused")
+        job_id, _ = self.run_hooked(away)
+        name, [text] = self.error(job_id)
+        self.assertEqual(name, "HooksFailure")
+        self.assertTrue(text.endswith(": Node node1.example.com: connection refused"), text)
+
     def test_failure_after(self) -> None:
         """A script that fails after the operation is a line in the log."""
         failed = HookResult(script="10tell", status=HookStatus.ERROR, output="no")
