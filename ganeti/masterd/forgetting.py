@@ -43,7 +43,7 @@ class Forgetting:
         """
         nodes = active.nodes | self._found_live.pop(active.job.id, set())
         if active.interrupted:
-            nodes |= self._store.committed.config.nodes.keys()
+            nodes |= set(self._store.committed.config.nodes)
         self._add(active.job.id, nodes)
 
     def paid(self, debt: Debt) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from support.manynodes import ManyNodes, digest, position_of
+from support.manynodes import TERM, ManyNodes, digest, position_of
 from support.samples import make_instance, node_uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.model.delta import Delta, put
+from ganeti.model.job import is_final
 from ganeti.model.state import State
 from ganeti.opcodes.test import OpTestDelay
-from ganeti.rpc.roles import decode_role_record
+from ganeti.rpc.calls import Delay, encode_call
+from ganeti.rpc.envelope import AnswerRefused, Refusal, build_envelope, parse_answer
+from ganeti.rpc.roles import PeerIdentity, decode_role_record
 from ganeti.store.memory_journal import MemoryJournal
 
 
@@ -25,6 +28,18 @@ class ReplicationCase(SynchronousTestCase):
 
     def commit(self, change: Any) -> None:
         self.cluster.wait(self.cluster.master.store.commit(change))
+
+    def demote(self, number: int) -> None:
+        """A node is no candidate any more."""
+        uuid = node_uuid(number)
+
+        def change(state: State) -> Delta:
+            cluster = state.config.cluster
+            certs = {k: v for k, v in cluster.candidate_certs.items() if k != uuid}
+            node = replace(state.config.nodes[uuid], master_candidate=False)
+            return (put(node), put(replace(cluster, candidate_certs=certs)))
+
+        self.commit(change)
 
     def position(self, number: int) -> Any:
         """Where a node's copy of the log ends."""
@@ -116,17 +131,9 @@ class CandidateTests(ReplicationCase):
 
     def test_demotion(self) -> None:
         """A demoted node drops its copy."""
-        uuid = node_uuid(2)
-
-        def change(state: State) -> Delta:
-            cluster = state.config.cluster
-            certs = {k: v for k, v in cluster.candidate_certs.items() if k != uuid}
-            node = replace(state.config.nodes[uuid], master_candidate=False)
-            return (put(node), put(replace(cluster, candidate_certs=certs)))
-
-        self.commit(change)
+        self.demote(2)
         self.cluster.advance(2)
-        self.assertNotIn(uuid, self.record(3).candidates)
+        self.assertNotIn(node_uuid(2), self.record(3).candidates)
         self.assertEqual(self.position(2)[0], 0)
 
     def test_offline(self) -> None:
@@ -158,9 +165,10 @@ class ForgettingTests(ReplicationCase):
             for request in self.cluster.wait(daemon.requests.list())
         ]
 
+    DELAY = OpTestDelay(duration=1, on_master=False, on_nodes=("node2", "node3"))
+
     def run_delay(self) -> None:
-        op = OpTestDelay(duration=1, on_master=False, on_nodes=("node2", "node3"))
-        self.cluster.run([[op]])
+        self.cluster.run([[self.DELAY]])
 
     def test_final_jobs(self) -> None:
         """Soon after a job's end no node remembers it."""
@@ -174,6 +182,36 @@ class ForgettingTests(ReplicationCase):
         self.assertNotEqual(self.requests(), [])
         self.cluster.restart_master()
         self.cluster.advance(5)
+        self.assertEqual(self.requests(), [])
+
+    def test_after_a_debt(self) -> None:
+        """A node that is no candidate forgets, too, once it has paid what it owed."""
+        self.demote(3)
+        node = self.cluster.nodes[2]
+        [job_id] = self.cluster.submit([[self.DELAY]])
+        self.cluster.advance(0.5)
+        self.cluster.network.detach(node.host)
+        self.cluster.run_until(lambda: is_final(self.cluster.job(job_id)), 600)
+        self.assertEqual(len(self.cluster.master.store.committed.debts), 1)
+        assert node.daemon is not None
+        self.cluster.network.attach(node.host, node.uuid, node.daemon.dispatcher)
+        self.cluster.advance(60)
+        self.assertEqual(len(self.cluster.master.store.committed.debts), 0)
+        self.assertEqual(self.requests(), [])
+
+    def test_call_of_a_dead_master(self) -> None:
+        """What a dead master had sent is refused, where it was not seen before, when it arrives."""
+        self.cluster.submit([[self.DELAY]])
+        self.cluster.advance(0.5)
+        self.cluster.restart_master()
+        self.cluster.advance(30)
+        call = encode_call(Delay(duration_s=1))
+        body = build_envelope(call, TERM, "1/0/instance-add-post")
+        callee = self.cluster.network.callees[self.cluster.nodes[0].host]
+        peer = PeerIdentity(uuid=node_uuid(1), digest=digest(1))
+        answer = parse_answer(self.cluster.wait(callee(peer, body)))
+        assert isinstance(answer, AnswerRefused)
+        self.assertEqual(answer.code, Refusal.ENDED)
         self.assertEqual(self.requests(), [])
 
 
