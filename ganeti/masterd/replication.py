@@ -43,6 +43,8 @@ from ganeti.utils.randomness import Randomness
 
 REST_S = 0.2
 """Between two messages to a candidate: what is committed meanwhile goes together."""
+RETRY_S = 3.0
+"""Longest rest before a node that is away is tried again: it has to be in step soon after."""
 APPEND_BYTES = 400_000
 
 ClusterFiles = Callable[[], dict[LogicalFile, str]]
@@ -120,7 +122,15 @@ class Replication:
 
     def _begin(self, uuid: str) -> None:
         name = f"Feeding node {self._config.nodes[uuid].name}"
-        peer = _Peer(Pump(lambda: self._feed(uuid, peer), self._clock, name, rest_s=REST_S))
+        peer = _Peer(
+            Pump(
+                lambda: self._feed(uuid, peer),
+                self._clock,
+                name,
+                rest_s=REST_S,
+                retry_max_s=RETRY_S,
+            )
+        )
         self._peers[uuid] = peer
         peer.pump.start()
 

@@ -17,6 +17,7 @@ from support.killing import (
     negate,
     print_table,
 )
+from support.killinit import INIT_VICTIMS, walk_init
 from support.ready import add_node_argv, make_cluster
 
 from ganeti.paths import MASTERD, NODED
@@ -26,11 +27,12 @@ STILL = "still.example.com"
 COMMON = ("-B", "memory=128M", "-n", "node2.example.com", "--ignore-ipolicy")
 EXISTS = in_config("instances", NAME)
 
+ADD = ("gnt-instance", "add", "-o", "busybox+default")
 REMOVE = ("gnt-instance", "remove", "-f", NAME)
 ADD_FILE = Pair(
     Operation(
         "add -t file",
-        ("gnt-instance", "add", "-t", "file", "-s", "1G", "-o", "busybox+default", *COMMON, NAME),
+        (*ADD, "-t", "file", "-s", "1G", *COMMON, NAME),
         EXISTS,
     ),
     Operation("remove (file)", REMOVE, negate(EXISTS)),
@@ -38,7 +40,17 @@ ADD_FILE = Pair(
 ADD_DISKLESS = Pair(
     Operation(
         "add -t diskless",
-        ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install", *COMMON, NAME),
+        (
+            "gnt-instance",
+            "add",
+            "-t",
+            "diskless",
+            "-o",
+            "busybox+default",
+            "--no-install",
+            *COMMON,
+            NAME,
+        ),
         EXISTS,
     ),
     Operation("remove (diskless)", REMOVE, negate(EXISTS)),
@@ -55,19 +67,22 @@ NODE_ADD = Pair(
 
 MASTER = Victim(1, MASTERD)
 TARGET = Victim(2, NODED)
+JOINING = Victim(3, NODED)
 DEAD_TARGET = Victim(2, NODED, stays_dead=True)
-WALKS = (
-    ((ADD_FILE, MASTER), (STARTUP, MASTER), (ADD_DISKLESS, TARGET), (STARTUP, TARGET)),
-    ((ADD_FILE, TARGET), (ADD_DISKLESS, MASTER), (NODE_ADD, MASTER), (NODE_ADD, Victim(3, NODED))),
+Walk = tuple[Pair, Victim]
+WALKS: tuple[tuple[Walk, ...], ...] = (
+    ((ADD_FILE, MASTER), (STARTUP, TARGET), (NODE_ADD, JOINING)),
+    ((ADD_FILE, TARGET), (STARTUP, MASTER)),
+    ((ADD_DISKLESS, MASTER), (ADD_DISKLESS, TARGET), (NODE_ADD, MASTER), (STARTUP, DEAD_TARGET)),
 )
 
 
-def walk_all(folder: Path, walks: tuple[tuple[Pair, Victim], ...], table: Table) -> None:
+def walk_all(folder: Path, walks: tuple[Walk, ...], table: Table) -> None:
     """Do some of the walks on a cluster of their own."""
     cluster = make_cluster(folder, failpoints=True)
     try:
-        add = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install")
-        cluster.run(*add, "--no-start", *COMMON, STILL).good()
+        add = (*ADD, "-t", "diskless", "--no-install", "--no-start")
+        cluster.run(*add, *COMMON, STILL).good()
         killer = Killer(cluster, table)
         for pair, victim in walks:
             if pair is NODE_ADD:
@@ -79,15 +94,23 @@ def walk_all(folder: Path, walks: tuple[tuple[Pair, Victim], ...], table: Table)
         cluster.end()
 
 
+def make_all(folder: Path, table: Table) -> None:
+    """The same for making a cluster."""
+    folder.mkdir()
+    for victim in INIT_VICTIMS:
+        walk_init(folder / str(victim), victim, table)
+
+
 @pytest.mark.slow
 def test_kill_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The audit is content after a kill at each point of each operation."""
-    tables = [Table() for _ in WALKS]
-    with ThreadPoolExecutor(len(WALKS)) as pool:
+    tables = [Table() for _ in range(len(WALKS) + 1)]
+    with ThreadPoolExecutor(len(tables)) as pool:
         running = [
             pool.submit(walk_all, tmp_path / f"c{number}", walks, tables[number])
             for number, walks in enumerate(WALKS)
         ]
+        running.append(pool.submit(make_all, tmp_path / "init", tables[-1]))
     table = Table()
     for part in tables:
         table.rows.update(part.rows)

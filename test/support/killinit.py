@@ -19,6 +19,7 @@ OPERATION = "init"
 
 def walk_init(folder: Path, victim: Victim, table: Table) -> None:
     """Kill C{victim} at each point of C{gnt-cluster init}, each time without a cluster."""
+    folder.mkdir()
     pristine = VirtualCluster(folder / "pristine", nodes=1, failpoints=True)
     pristine.setup()
     points = _learn(_fresh(folder, pristine), victim)
@@ -99,4 +100,4 @@ def _recover(cluster: VirtualCluster, first: Ran) -> list[str]:
     return problems_at_rest(cluster, Acknowledged())
 
 
-WALKS: tuple[Victim, ...] = (Victim(1, MASTERD), Victim(1, NODED))
+INIT_VICTIMS: tuple[Victim, ...] = (Victim(1, MASTERD), Victim(1, NODED))
