@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
+from ganeti.utils.aio import uncancelled
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -17,7 +19,11 @@ class Threads(Protocol):
     """Runs blocking functions, several at once; by custom they are named C{thd_…}."""
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        """What the function returns. Cancelling stops the wait, not the function."""
+        """
+        What the function returns.
+
+        It cannot be stopped, and must not go on unseen: who cancels waits for its end.
+        """
 
 
 class ReactorThreads:
@@ -28,7 +34,8 @@ class ReactorThreads:
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         pool = self._reactor.getThreadPool()
-        return deferToThreadPool(self._reactor, pool, function, *args, **kwargs)
+        running = deferToThreadPool(self._reactor, pool, function, *args, **kwargs)
+        return Deferred.fromCoroutine(uncancelled(running))
 
 
 class NoThreads:
