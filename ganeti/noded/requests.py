@@ -4,10 +4,10 @@ Changing calls, run once each whatever happens to the connection, the master or 
 A request id stands for one call. It is durable before the call is run; so is
 the answer before it is sent, and a repeat gets that answer, or waits for the
 run that is under way. A request that was ended never runs (again): a tombstone
-keeps it out, also when it arrives only later. After a crash, what was open is
-open: a repeat runs the handler again (which knows that it is a repeat); an undo
-ends it. What is left of its processes is killed, and tasks that are not
-resumable, those that run programs, have failed.
+keeps it out, also when it arrives only later. After a crash, and when its time was
+over, what was open is open: a repeat runs the handler again (which knows that it is
+a repeat); an undo ends it. What is left of its processes is killed, and tasks that
+are not resumable, those that run programs, have failed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from ganeti.errors import GanetiError, ProgrammerError, ResultValidationError
 from ganeti.rpc.calls import Call, tag_of
-from ganeti.rpc.envelope import Refused, build_error, build_ok
+from ganeti.rpc.envelope import Refusal, Refused, build_error, build_ok
 from ganeti.utils import failpoints
 from ganeti.utils.aio import KeyedLock, with_timeout
 
@@ -77,7 +77,8 @@ async def answer_of(
     Run a call within its time limit, after those before it on the same object.
 
     @return: the encoded answer, also for a call that failed.
-    @raise Refused: the caller lost the right to it while it waited.
+    @raise Refused: the caller lost the right to it while it waited; or it was stopped for its
+        time limit, so that only another run can tell what there is.
     """
     tag = tag_of(work.call)
     limit_s = work.call.limit_s()
@@ -87,12 +88,21 @@ async def answer_of(
         return _checked(work.call, build_ok(result))
     except (CancelledError, Refused):
         raise
+    except TooLate as error:
+        log.warn("{error}", error=str(error))
+        if _may_run_again(work.call):
+            raise Refused(Refusal.INTERRUPTED, str(error)) from error
+        return build_error(error)
     except GanetiError as error:
         log.info("{call} failed: {error}", call=tag, error=str(error))
         return build_error(error)
     except Exception as error:
         log.failure("{call} failed for a defect of ours", call=tag)
         return build_error(ProgrammerError(f"{tag}: {type(error).__name__}: {error}"))
+
+
+def _may_run_again(call: Call[Any]) -> bool:
+    return call.changes and (call.resumable or not call.task)
 
 
 async def _run(work: Work, context: CallContext, locks: KeyedLock) -> Any:

@@ -44,7 +44,7 @@ class Refusal(StrEnum):
     BUSY = "busy"
     STOPPING = "stopping"
     INTERRUPTED = "interrupted"
-    """It was being run when the daemon stopped; what it did is unknown. Repeat it to know."""
+    """The daemon stopped while it ran, or its time was over. What it did, only a repeat can tell."""
 
 
 class AnswerOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="ok"):

@@ -172,13 +172,17 @@ class RequestsTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_time_limit(self) -> None:
-        """What takes too long is stopped, and has failed."""
+        """What takes too long is stopped; what it did, a repeat finds out."""
         running = self.run_(remove())
         self.clock.advance(RemoveDisk.timeout_s)
         answer = self.successResultOf(running)
-        assert isinstance(answer, AnswerError)
-        self.assertIn("did not end within 300 s", answer.error[1][0])
+        assert isinstance(answer, AnswerRefused)
+        self.assertEqual(answer.code, Refusal.INTERRUPTED)
+        self.assertIn("did not end within 300 s", answer.reason)
         self.assertEqual(self.handler.killed, 1)
+        again = self.run_(remove())
+        self.assertTrue(self.handler.contexts[1].repeated)
+        self.assertIsInstance(self.handler_ends(again), AnswerOk)
 
     def test_one_after_another(self) -> None:
         """Calls about one object come one after another; about others, at once."""
@@ -313,14 +317,28 @@ class RequestsTests(SynchronousTestCase):
         self.refused(self.watch(), Refusal.UNKNOWN)
 
     def test_deadline(self) -> None:
-        """The node keeps the deadline, watched or not."""
+        """The node keeps the deadline, watched or not; a task that is resumable is repeated."""
         self.run_(Delay(duration_s=100))
         self.clock.advance(130)
         self.assertEqual(self.handler.killed, 1)
-        progress = self.successResultOf(self.watch())
-        answer = parse_answer(bytes(progress.answer))
+        answer = self.task_answer()
+        assert isinstance(answer, AnswerRefused)
+        self.assertEqual(answer.code, Refusal.INTERRUPTED)
+        self.assertIn("did not end within 130 s", answer.reason)
+
+    def test_deadline_of_programs(self) -> None:
+        """A task that runs programs has failed when its time is over, and is not run again."""
+        hooks = RunHooks(path="node-add", phase=HookPhase.PRE, env={}, deadline_s=50)
+        self.run_(hooks)
+        self.clock.advance(50)
+        answer = self.task_answer()
         assert isinstance(answer, AnswerError)
-        self.assertIn("did not end within 130 s", answer.error[1][0])
+        self.assertIn("did not end within 50 s", answer.error[1][0])
+        self.successResultOf(self.run_(hooks))
+        self.assertEqual(len(self.handler.running), 1)
+
+    def task_answer(self) -> Any:
+        return parse_answer(bytes(self.successResultOf(self.watch()).answer))
 
     def test_cancel(self) -> None:
         """A cancelled task has failed, durably."""
