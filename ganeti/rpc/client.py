@@ -13,13 +13,16 @@ from ganeti.errors import NodeRefused, NodeTimeout, NodeUnreachable, RpcError
 from ganeti.rpc import limits
 from ganeti.rpc.broker import BrokenProtocol, ConnectionGone, Reference, RefusedByPeer
 from ganeti.rpc.dialing import Dialer
+from ganeti.rpc.pulse import Pulse
 from ganeti.rpc.tls import TlsOptions
 from ganeti.rpc.transport import AddressBook, INodeTransport, NodeAddress
 from ganeti.utils.aio import Event, with_timeout
 
 log = Logger()
 
-_LONGEST_REST_S = 15.0
+_QUICK_S = 0.25
+_LONGEST_REST_S = 5.0
+_HANGS = "its daemon does not answer"
 
 
 @implementer(INodeTransport)
@@ -87,6 +90,7 @@ class _Link:
         self._dialer = dialer
         self._clock = clock
         self._perspective: Reference | None = None
+        self._pulse: Pulse | None = None
         self._attempt: Event | None = None
         self._opening: Deferred[None] | None = None
         self._failure: RpcError = NodeUnreachable(address.name, "never tried")
@@ -103,11 +107,15 @@ class _Link:
         @param given: set when the connection gets the call: from then on it may be run.
         """
         await self._slots.acquire()
+        pulse: Pulse | None = None
         try:
-            perspective = await self._opened()
+            perspective, pulse = await self._opened()
             given.set()
-            return await self._call(perspective, body)
+            with pulse:
+                return await self._call(perspective, body)
         except ConnectionGone as error:
+            if pulse is not None and pulse.stopped:
+                raise NodeTimeout(self.address.name, _HANGS) from error
             raise NodeUnreachable(
                 self.address.name, "the connection was lost", lost=True
             ) from error
@@ -146,15 +154,17 @@ class _Link:
 
     # -- The connection
 
-    async def _opened(self) -> Reference:
+    async def _opened(self) -> tuple[Reference, Pulse]:
+        if self._perspective is not None and self._perspective.broker.disconnected:
+            self._perspective = None  # who waited for it is told before we are
         if self._perspective is None:
             if self._attempt is None:
                 self._begin()
             if self._attempt is not None:
                 await self._attempt.wait()
-        if self._perspective is None:
+        if self._perspective is None or self._pulse is None:
             raise type(self._failure)(*self._why())
-        return self._perspective
+        return self._perspective, self._pulse
 
     def _why(self) -> tuple[str, str]:
         text = str(self._failure.args[0]).removeprefix(f"Node {self._failure.node}: ")
@@ -168,18 +178,20 @@ class _Link:
     async def _open(self, attempt: Event) -> None:
         """Never raises; C{_perspective} or C{_failure} says what became of it."""
         begun = self._clock.seconds()
-        late = NodeTimeout(self.address.name, "it does not answer", lost=False)
+        late = NodeTimeout(self.address.name, _HANGS, lost=False)
         try:
             dialing = self._dialer.dial(self.address, self._lost)
             self._perspective = await with_timeout(dialing, limits.OPEN_S, self._clock, late)
+            self._pulse = Pulse(self._perspective, self._clock)
             log.debug("Connected to {node}", node=self.address.name)
         except CancelledError:
             self._failure = NodeUnreachable(self.address.name, "we are stopping")
         except RpcError as error:
-            # Not again before three times as long as this took: who waits is told at once.
             self._failure = error
             now = self._clock.seconds()
-            self._rest_until = now + min(3 * (now - begun), _LONGEST_REST_S)
+            if now - begun > _QUICK_S:
+                # Not again before three times as long as this took: who waits is told at once.
+                self._rest_until = now + min(3 * (now - begun), _LONGEST_REST_S)
         finally:
             self._attempt = None
             attempt.set()

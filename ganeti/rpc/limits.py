@@ -33,6 +33,6 @@ STALLED_S = 60.0
 """For a peer that asks and does not read the answers."""
 
 # Connecting
-CONNECT_S = 5.0
-OPEN_S = 10.0
+CONNECT_S = 4.0
+OPEN_S = 5.0
 """From the first packet to the node's word that it takes calls from us."""

@@ -134,16 +134,20 @@ class NodeRpc:
     ) -> Answer:
         harmless = request_id is not None or not call.changes or call.repeatable
         lost: RpcError | None = None
-        until = self._clock.seconds() + REPEAT_S
+        until = 0.0
         while True:
             try:
                 return await self._attempt(node_uuid, call, body)
             except NodeUnreachable as error:
-                lost = lost or (error if error.lost else None)
-                if lost is None or not harmless:
-                    raise
-                if self._clock.seconds() >= until:
+                if lost is None:
+                    if not (error.lost and harmless):
+                        raise
+                    lost, until = error, self._clock.seconds() + REPEAT_S
+                elif self._clock.seconds() >= until:
                     raise lost from error
+            except NodeTimeout as error:
+                error.lost = error.lost or lost is not None
+                raise
             await sleep(self._clock, _REPEAT_EVERY_S)
 
     async def _attempt(self, node_uuid: str, call: Call[Any], body: bytes) -> Answer:
@@ -226,7 +230,9 @@ class NodeRpc:
             try:
                 if give_up:  # it was out of reach: find the task, or run it again
                     await self._attempt(node_uuid, call, body)
-                progress = await self.call(node_uuid, WatchTask(request_id=request_id, since=since))
+                progress = await self._ask_once(
+                    node_uuid, WatchTask(request_id=request_id, since=since)
+                )
                 _hand_on(progress, on_line)
                 if progress.answer is not UNSET:
                     return self._end_of(node_uuid, call, bytes(progress.answer))
@@ -239,6 +245,10 @@ class NodeRpc:
                 await sleep(self._clock, _WATCH_EVERY_S)
             if self._clock.seconds() >= deadline:
                 raise NodeTimeout(self._name(node_uuid), f"{tag_of(call)} does not end")
+
+    async def _ask_once(self, node_uuid: str, call: Call[R]) -> R:
+        body = build_envelope(encode_call(call), self._term, None, None)
+        return self._result(node_uuid, call, await self._attempt(node_uuid, call, body))
 
     def _end_of(self, node_uuid: str, call: Call[R], answer: bytes) -> R:
         name = self._name(node_uuid)

@@ -53,7 +53,13 @@ class _Perspective(AsyncReferenceable):
     one the answer is C{[number, size]}, and C{fetch} gives part after part.
     """
 
-    METHODS = {"call": (bytes,), "send": (int, bytes), "call_sent": (int,), "fetch": (int,)}
+    METHODS = {
+        "call": (bytes,),
+        "send": (int, bytes),
+        "call_sent": (int,),
+        "fetch": (int,),
+        "ping": (),
+    }
 
     def __init__(self, peer: PeerIdentity, callee: Callee, brake: _Brake) -> None:
         self._peer = peer
@@ -73,6 +79,10 @@ class _Perspective(AsyncReferenceable):
             return self._in_parts(await self._callee(self._peer, body))
         finally:
             self._running -= 1
+
+    async def remote_ping(self) -> bytes:
+        """While a long call is under way: a sign of life."""
+        return b""
 
     async def remote_send(self, transfer: int, part: bytes) -> int:
         if not self._callee.trusts(self._peer):

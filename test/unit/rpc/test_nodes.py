@@ -47,6 +47,13 @@ NODE, OTHER = node_uuid(2), node_uuid(5)
 HOST = "10.0.0.2"
 
 
+class HangingTransport:
+    """The node takes connections and says nothing."""
+
+    async def send(self, node_uuid: str, body: bytes, timeout_s: float) -> bytes:
+        raise NodeTimeout("node2.example.com", "its daemon does not answer", lost=False)
+
+
 class NodeRpcTests(SynchronousTestCase):
     """A master, a network in memory, and one whole node, on one C{Clock}."""
 
@@ -235,6 +242,23 @@ class NodeRpcTests(SynchronousTestCase):
         self.clock.advance(NodeVersion.timeout_s + MARGIN_S - 0.1)
         self.assertNoResult(asking)
         self.clock.advance(0.1)
+        self.assertTrue(self.failureResultOf(asking, NodeTimeout).value.lost)
+
+    def test_slow_node_dies(self) -> None:
+        """The time for repeats begins when the answer is lost, not when the call was sent."""
+        self.fault(Trouble.HANG)
+        asking = self.begin(RemoveDisk(disk=file_disk(1)), "1/0/0")
+        self.pass_time(2 * REPEAT_S)
+        self.restart(down_s=5)
+        self.pass_time(1)
+        self.assertIsNone(self.successResultOf(asking))
+
+    def test_lost_and_late(self) -> None:
+        """What was sent once may have an effect, also when the repeat was not even sent."""
+        self.fault(Trouble.LOSE_ANSWER)
+        asking = self.begin(RemoveDisk(disk=file_disk(1)), "1/0/0")
+        self.rpc._transport = HangingTransport()
+        self.pass_time(1)
         self.assertTrue(self.failureResultOf(asking, NodeTimeout).value.lost)
 
     def test_forgotten(self) -> None:

@@ -15,7 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti.errors import NodeRefused, NodeTimeout, NodeUnreachable
-from ganeti.rpc import limits
+from ganeti.rpc import limits, pulse
 from ganeti.rpc.broker import AsyncReferenceable, NodeBroker, RefusedByPeer
 from ganeti.rpc.client import PbTransport
 from ganeti.rpc.memory import Fault, MemoryNetwork, MemoryTransport, Trouble
@@ -134,6 +134,31 @@ class PbTransportTests(TransportContract):
         with self.assertRaises((NodeTimeout, NodeUnreachable)):
             # At once: the time limit would not be enough for another try.
             await self.transport.send(OTHER, b"hello", 0.05)
+
+    async def test_hangs(self) -> None:
+        """A daemon that was stopped in the middle of a call is noticed long before the limit."""
+        self.patch(pulse, "EVERY_S", 0.02)
+        slow = Deferred.fromCoroutine(self.transport.send(NODE, b"wait", 20))
+        await self.until_waiting()
+        (connection,) = self.servers[NODE]._admission.connections()
+        connection.transport.pauseProducing()
+        with self.assertRaises(NodeTimeout) as caught:
+            await slow
+        self.assertTrue(caught.exception.lost)
+        self.assertIn("its daemon does not answer", str(caught.exception))
+        self.assertEqual(await self.transport.send(NODE, b"next", 5), b"answer to next")
+        connection.transport.resumeProducing()
+        self.waiting[0].callback(b"too late")
+
+    async def test_slow(self) -> None:
+        """A call that takes its time, on a node that is alive, is waited for."""
+        self.patch(pulse, "EVERY_S", 0.02)
+        slow = Deferred.fromCoroutine(self.transport.send(NODE, b"wait", 20))
+        await self.until_waiting()
+        for _ in range(30):
+            await self.pause()
+        self.waiting[0].callback(b"slow")
+        self.assertEqual(await slow, b"slow")
 
     async def test_timeout_while_connecting(self) -> None:
         """Nothing was sent yet, so nothing is lost."""
