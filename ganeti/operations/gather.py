@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Iterable
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ganeti.errors import GanetiError
 from ganeti.model.cluster import Cluster
@@ -14,6 +13,7 @@ from ganeti.model.templates import TEMPLATES, StorageType
 from ganeti.query.fields import Need
 from ganeti.query.view import LiveData, Runtimes
 from ganeti.rpc.calls import Call, DiagnoseOs, GetNodeInfo, ListInstances
+from ganeti.utils.aio import gather
 
 R = TypeVar("R")
 
@@ -42,16 +42,15 @@ async def gather_live(
     ]
     if not asked:
         return LiveData()
-    live = LiveData()
+    questions: dict[str, Awaitable[Any]] = {}
     if Need.INSTANCES in needs:
-        live = replace(live, instances=await _instances(config.cluster, rpc, asked))
+        questions["instances"] = _instances(config.cluster, rpc, asked)
     if Need.RESOURCES in needs:
-        resources = await rpc.call_all(asked, resources_call(config.cluster))
-        live = replace(live, resources=resources)
+        questions["resources"] = rpc.call_all(asked, resources_call(config.cluster))
     if Need.OS in needs:
-        found = await rpc.call_all(asked, DiagnoseOs())
-        live = replace(live, os=found)
-    return live
+        questions["os"] = rpc.call_all(asked, DiagnoseOs())
+    answers = await gather(questions.values())
+    return LiveData(**dict(zip(questions, answers, strict=True)))
 
 
 async def _instances(
