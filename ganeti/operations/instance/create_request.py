@@ -119,6 +119,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
     name = check_new_name(config, op.instance_name)
     node = find_primary(config, op)
     _check_node(config, node, op.group_name)
+    _check_secondary(config, op)
     template = choose_template(config, op.disk_template)
     hypervisor = _choose_hypervisor(config.cluster, op.hypervisor)
     hvparams = _read_hvparams(config.cluster, hypervisor, op)
@@ -151,6 +152,13 @@ def _check_node(config: Configuration, node: Node, group_name: str | None) -> No
             )
     if group_name is not None and config.find_group(group_name).uuid != node.group:
         _refuse(f"Node {node.name} does not belong to node group {group_name}")
+
+
+def _check_secondary(config: Configuration, op: OpInstanceCreate) -> None:
+    """Also where it will be ignored it must be a node."""
+    given = op.snode if op.snode_uuid is None else op.snode_uuid
+    if given is not None:
+        config.find_node(given)
 
 
 def _choose_hypervisor(cluster: Cluster, wished: HypervisorName | None) -> HypervisorName:

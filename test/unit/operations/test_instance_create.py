@@ -250,6 +250,10 @@ class CreateTests(SynchronousTestCase):
             self.job.lines,
         )
 
+    def test_unknown_secondary(self) -> None:
+        """One that does not exist is refused, ignored or not."""
+        self.refused("Node 'node9' not known", ErrorCode.NOT_FOUND, snode="node9")
+
     def test_name_check_gives_the_address(self) -> None:
         """With a name check the address of the name may be used for an interface."""
         self.job.resolver.hosts["web1"] = "192.0.2.50"
