@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import jobs
-from ganeti.errors import ErrorCode, OpPrereqError
+from ganeti.errors import ErrorCode, OpPrereqError, UnitParseError
 
 if TYPE_CHECKING:
     from optparse import Values
@@ -131,7 +131,10 @@ def _disk(number: int, values: dict[str, Any]) -> dict[str, Any]:
         text = f"Only one of size and adoption source can be passed for disk {number}"
         raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
     if "size" in disk:
-        disk["size"] = parse_unit(str(disk["size"]))
+        try:
+            disk["size"] = parse_unit(str(disk["size"]))
+        except UnitParseError as err:
+            raise OpPrereqError(f"Disk {number}: {err}", ErrorCode.WRONG_INPUT) from err
     elif "adopt" in disk:
         disk["size"] = 0
     else:
@@ -173,7 +176,9 @@ def _by_number(what: str, given: Sequence[tuple[str, Any]], most: int) -> list[d
         if not 0 <= number < most:
             text = f"Invalid {what} index {number}: use 0 to {most - 1}"
             raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
-        if number in found or not isinstance(values, dict):
+        if not isinstance(values, dict):
             raise OpPrereqError(f"Invalid {what} specification '{ident}'", ErrorCode.WRONG_INPUT)
+        if number in found:
+            raise OpPrereqError(f"There is more than one {what} {number}", ErrorCode.WRONG_INPUT)
         found[number] = values
     return [found.get(i, {}) for i in range(max(found, default=-1) + 1)]
