@@ -76,6 +76,11 @@ def _resolver(error: Exception) -> str:
     return f"Failure: can't resolve hostname '{error.args[0]}': {error.args[2]}"
 
 
+def _job_lost(error: Exception) -> str:
+    head = "Error checking job status: "  # the master daemon's own text has it already
+    return head + str(error).removeprefix(head)
+
+
 _SAYINGS: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (errors.ConfigurationError, lambda error: f"Corrupt configuration file: {error}\nAborting."),
     (errors.HooksAbort, _hooks_abort),
@@ -95,7 +100,7 @@ _SAYINGS: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (errors.TypeEnforcementError, lambda error: f"Parameter Error: {error}"),
     (errors.ParameterError, lambda error: f"Failure: unknown/wrong parameter name '{error}'"),
     (errors.QueryFilterParseError, _filter),
-    (errors.JobLost, lambda error: f"Error checking job status: {error}"),
+    (errors.JobLost, _job_lost),
     (errors.JobCanceled, lambda error: "Unhandled Ganeti error: Job was canceled"),
     (errors.NoMasterError, str),
     (

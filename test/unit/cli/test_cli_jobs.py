@@ -12,6 +12,7 @@ from support.commands import Ran, VirtualNode
 from support.fakemaster import FakeMaster, HangUp, ScriptedMaster
 
 from ganeti import errors
+from ganeti.cli import failures
 from ganeti.cli.session import Clock
 from ganeti.opcodes import decode_opcode
 
@@ -217,3 +218,10 @@ def test_several_submit(node: VirtualNode, serve: Serve) -> None:
     serve(ScriptedMaster(first_id=5, other=_instances("a")))
     ran = node.run("gnt-instance", "shutdown", "--submit", "a")
     assert ran == (0, "5: a\n", "", "")
+
+
+def test_words_for_a_lost_job() -> None:
+    """The master daemon's words for it, once."""
+    head = "Error checking job status: "
+    for text in ("Can't load job file", f"{head}Can't load job file"):
+        assert failures.describe(errors.JobLost(text)) == (1, f"{head}Can't load job file")
