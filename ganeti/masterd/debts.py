@@ -27,8 +27,6 @@ from ganeti.store.commit import Store
 from ganeti.store.reservations import ReservationTable, debt_owner
 from ganeti.utils.aio import KeyedLock, gather
 
-PAY_EVERY_S = 10.0
-
 Request = tuple[Call[Any], str | None, str | None]
 
 

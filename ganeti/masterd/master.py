@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from ganeti.errors import ConfigurationError
 from ganeti.masterd.background import Repeating, ended_within
 from ganeti.masterd.context import Services
-from ganeti.masterd.debts import PAY_EVERY_S, Debts
+from ganeti.masterd.debts import Debts
 from ganeti.masterd.ending import Ending
 from ganeti.masterd.forgetting import Forgetting
 from ganeti.masterd.hooks import HookRunner
@@ -26,6 +26,7 @@ from ganeti.masterd.joblog import LogBook
 from ganeti.masterd.jobs import Jobs
 from ganeti.masterd.locks import LockManager
 from ganeti.masterd.locktable import wanted_from_locks
+from ganeti.masterd.pool import CandidatePool
 from ganeti.masterd.processor import Processor
 from ganeti.masterd.queue import JobQueue
 from ganeti.masterd.recovery import Recoverer
@@ -45,6 +46,8 @@ from ganeti.utils.threads import Threads
 
 GRACE_S = 20.0
 """What running opcodes get at a stop."""
+TEND_EVERY_S = 10.0
+"""How often nodes that did not answer are tried again."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -101,7 +104,7 @@ class MasterDaemon:
         self._resume_interrupted()
         self.queue.open()
         self.replication.start()
-        self._paying.start()
+        self._tending.start()
         self._started = True
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
@@ -111,7 +114,7 @@ class MasterDaemon:
         self._started = False
         self.processor.stopping = True
         await ended_within(self.queue.close(), grace_s, self.given.clock)
-        await self._paying.stop()
+        await self._tending.stop()
         await self.replication.stop()
         await self._transport.close()
         await self.store.close()
@@ -173,7 +176,13 @@ class MasterDaemon:
         self.forgetting.wake = self.replication.wake
         self.debts.paid = self.forgetting.paid
         self.settings = Settings(store, self.queue, given.paths, given.threads, given.random)
-        self._paying = Repeating(self.debts.try_all, PAY_EVERY_S, given.clock)
+        self.pool = CandidatePool(store, self.rpc)
+        self._tending = Repeating(self._tend, TEND_EVERY_S, given.clock)
+
+    async def _tend(self) -> None:
+        """Put right what could not be done when it was due, because nodes did not answer."""
+        await self.debts.try_all()
+        await self.pool.fill()
 
     def now_ns(self) -> int:
         """The time, in nanoseconds since the epoch."""

@@ -29,15 +29,16 @@ class ReplicationCase(SynchronousTestCase):
     def commit(self, change: Any) -> None:
         self.cluster.wait(self.cluster.master.store.commit(change))
 
-    def demote(self, number: int) -> None:
-        """A node is no candidate any more."""
+    def demote(self, number: int, pool: int = 10) -> None:
+        """A node is no candidate any more; there should be C{pool} of them."""
         uuid = node_uuid(number)
 
         def change(state: State) -> Delta:
             cluster = state.config.cluster
             certs = {k: v for k, v in cluster.candidate_certs.items() if k != uuid}
             node = replace(state.config.nodes[uuid], master_candidate=False)
-            return (put(node), put(replace(cluster, candidate_certs=certs)))
+            cluster = replace(cluster, candidate_certs=certs, candidate_pool_size=pool)
+            return (put(node), put(cluster))
 
         self.commit(change)
 
@@ -186,7 +187,7 @@ class ForgettingTests(ReplicationCase):
 
     def test_after_a_debt(self) -> None:
         """A node that is no candidate forgets, too, once it has paid what it owed."""
-        self.demote(3)
+        self.demote(3, pool=2)
         node = self.cluster.nodes[2]
         [job_id] = self.cluster.submit([[self.DELAY]])
         self.cluster.advance(0.5)
@@ -213,6 +214,38 @@ class ForgettingTests(ReplicationCase):
         assert isinstance(answer, AnswerRefused)
         self.assertEqual(answer.code, Refusal.ENDED)
         self.assertEqual(self.requests(), [])
+
+
+class PoolTests(ReplicationCase):
+    NODES = 12  # two more than there should be candidates
+
+    def candidates(self) -> set[str]:
+        config = self.cluster.master.store.committed.config
+        marked = {node.uuid for node in config.nodes.values() if node.master_candidate}
+        self.assertEqual(marked, set(config.cluster.candidate_certs))
+        return marked
+
+    def test_filled(self) -> None:
+        """A node takes the place of a candidate that is gone as soon as one answers."""
+        for number in (11, 12):
+            self.cluster.network.detach(self.cluster.nodes[number - 1].host)
+        self.demote(10)
+        self.cluster.network.detach(self.cluster.nodes[9].host)
+        self.cluster.advance(40)
+        self.assertEqual(len(self.candidates()), 9)
+        node = self.cluster.nodes[11]
+        assert node.daemon is not None
+        self.cluster.network.attach(node.host, node.uuid, node.daemon.dispatcher)
+        self.cluster.advance(60)
+        self.assertEqual(len(self.candidates()), 10)
+        self.assertIn(node_uuid(12), self.candidates())
+        self.assertEqual(self.position(12), self.master_position)
+
+    def test_full(self) -> None:
+        """Nobody is asked while there are enough."""
+        before = self.cluster.master.store.position
+        self.cluster.advance(60)
+        self.assertEqual(self.cluster.master.store.position, before)
 
 
 class JournalTypeTests(SynchronousTestCase):
