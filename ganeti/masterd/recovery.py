@@ -24,7 +24,7 @@ from ganeti.errors import (
     StorageError,
 )
 from ganeti.masterd.debts import undo_request
-from ganeti.masterd.jobs import ActiveJob, Jobs
+from ganeti.masterd.jobs import ActiveJob, Change, Jobs
 from ganeti.model.compensation import compensate
 from ganeti.model.delta import Delta, put
 from ganeti.model.job import Job
@@ -37,6 +37,7 @@ from ganeti.utils.aio import sleep
 from ganeti.utils.randomness import Randomness
 
 RETRY_EVERY_S = 1.0
+OWED_TEXT = "; the operation is brought to its end as soon as the node answers"
 
 Say = Callable[[str], None]
 
@@ -130,12 +131,12 @@ class Recoverer:
             else:
                 await self._act(active, finish, place, action, debts, say)
         if debts:
-            await self._jobs.save(active, active.job, lambda _: tuple(map(put, debts)))
+            await self._save(active, active.job, lambda _: tuple(map(put, debts)))
 
     async def _change_config(
         self, active: ActiveJob, progress: Finish, action: InConfig, debts: list[Debt]
     ) -> None:
-        """Change, progress and debts in one commit; waits while nothing can be written."""
+        """Change, progress and debts in one commit."""
         records = tuple(
             progress if isinstance(r, Finish) and r.op == progress.op else r
             for r in active.job.recovery
@@ -145,6 +146,10 @@ class Recoverer:
         def change(state: State) -> Delta:
             return (*compensate(state, action.compensation), *map(put, debts))
 
+        await self._save(active, job, change)
+
+    async def _save(self, active: ActiveJob, job: Job, change: Change) -> None:
+        """Past the point of no return one has to wait until it can be written."""
         while True:
             try:
                 await self._jobs.save(active, job, change)
@@ -176,6 +181,7 @@ class Recoverer:
                 if not isinstance(err, RemoteFailure) and (err.lost or place > 0):
                     rest = replace(finish, done=place)
                     self._owe(active.job, rest, action.node_uuid, text, debts)
+                    text += OWED_TEXT if debts else ""
                 raise FinishFailed(text, debts) from err
             say(text)
             if action.owed and not isinstance(err, RemoteFailure):

@@ -327,6 +327,19 @@ class FinishTests(ProcessorCase):
         self.assertRegex(str(request_id), rf"^1/0/debt/{debt.uuid}/\d+$")
         self.assertEqual(len(self.rig.master.store.committed.debts), 0)
 
+    def test_debt_that_cannot_be_written(self) -> None:
+        """What a node owes is kept, also when the disk is full at that moment."""
+
+        def away(node: str, call: Any) -> Any:
+            self.rig.journal.refuse(StorageError("full"), StorageError("still full"))
+            return NodeUnreachable("node2", "connection refused")
+
+        stop = self.actions(may_fail=True)[:1]
+        job_id = self.run_unit(lambda job: job.finish(stop), {StopInstance: away})
+        self.rig.advance(5)
+        self.assertEqual(self.rig.status(job_id), JobStatus.SUCCESS)
+        self.assertEqual(len(self.rig.master.store.committed.debts), 1)
+
     def test_unreachable(self) -> None:
         """Else an unreachable node ends the sequence."""
         job_id = self.run_unit(lambda job: job.finish(self.actions()), {})
@@ -340,6 +353,7 @@ class FinishTests(ProcessorCase):
         job_id = self.run_unit(lambda job: job.finish(self.actions()), {StopInstance: lost})
         self.rig.advance(30)
         self.assertEqual(self.rig.status(job_id), JobStatus.ERROR)
+        self.assertIn("as soon as the node answers", self.error(job_id)[1][0])
         self.assertEqual(len(self.rig.master.store.committed.debts), 1)
         self.assertFalse(self.down())
         self.rig.transport.answers.update(OK)
