@@ -14,6 +14,8 @@ from ganeti.model.templates import DiskTemplate
 from ganeti.utils.text import parse_unit
 
 MAX_DISKS = 16
+MAX_SIZE_MIB = (1 << 43) - 1
+"""No kernel knows a larger file or device: 8 EiB."""
 AVAILABLE = (DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
 """Templates that nodes have drivers for."""
 
@@ -112,6 +114,11 @@ def _read_size(place: int, given: str | int) -> int:
     if size <= 0:
         raise OpPrereqError(
             f"Invalid size of disk {place}: {given} is not positive", ErrorCode.WRONG_INPUT
+        )
+    if size > MAX_SIZE_MIB:
+        raise OpPrereqError(
+            f"Invalid size of disk {place}: {given} MiB is more than there can be",
+            ErrorCode.WRONG_INPUT,
         )
     return size
 

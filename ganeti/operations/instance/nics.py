@@ -156,6 +156,10 @@ def _read_mac(given: str | None, config: Configuration) -> str | None:
     if given is None or given.lower() in (AUTO, GENERATE):
         return None
     mac = normal_mac(given)
+    if int(mac[:2], 16) & 1:
+        raise OpPrereqError(
+            f"MAC address {mac} is one of a group, not of an interface", ErrorCode.WRONG_INPUT
+        )
     if mac in config.indexes.macs:
         raise OpPrereqError(f"MAC address {mac} already in use in cluster", ErrorCode.NOT_UNIQUE)
     return mac

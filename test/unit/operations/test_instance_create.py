@@ -445,6 +445,10 @@ class CreateTests(SynchronousTestCase):
             (({"size": 0},), "Invalid size of disk 0: 0 is not positive"),
             (({"size": -5},), "Invalid size of disk 0: -5 is not positive"),
             (
+                ({"size": 1 << 43},),
+                f"Invalid size of disk 0: {1 << 43} MiB is more than there can be",
+            ),
+            (
                 ({"size": "abc"},),
                 "Invalid size of disk 0: Invalid size 'abc': use a number with M, G or T,"
                 " as in 1.5G",
@@ -549,6 +553,14 @@ class CreateTests(SynchronousTestCase):
             self.refused(text, code, nics=(nic,))
         self.refused(
             "An instance can have at most 8 NICs, not 9", ErrorCode.WRONG_INPUT, nics=({},) * 9
+        )
+
+    def test_group_mac(self) -> None:
+        """An address of a group of interfaces cannot be that of one."""
+        self.refused(
+            "MAC address 01:00:5e:00:00:01 is one of a group, not of an interface",
+            ErrorCode.WRONG_INPUT,
+            nics=({NicKey.MAC: "01:00:5E:00:00:01"},),
         )
 
     def test_duplicate_mac_in_request(self) -> None:
