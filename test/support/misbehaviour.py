@@ -1,0 +1,93 @@
+"""
+What must hold after anything that should not have been asked or done.
+
+A command that must fail says why in one clear error; nothing is left behind; the
+daemons serve on as the processes that they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganeti.paths import MASTERD, NODED
+from support.audit import Acknowledged
+from support.observe import problems_at_rest
+from support.virtualcluster import Ran, VirtualCluster
+
+NEW = "new.example.com"
+"""An instance that is to be made, or rather not."""
+UNCLEAR = ("Traceback", "Internal error", "internal error", "Unhandled", "object at 0x", "None\n")
+
+
+@contextmanager
+def unharmed(cluster: VirtualCluster, *, may_owe: bool = False) -> Iterator[None]:
+    """Whatever the block does: the same daemons serve after it, and nothing is left behind."""
+    before, logged = pids(cluster), _defects(cluster)
+    yield
+    assert pids(cluster) == before
+    assert problems_at_rest(cluster, Acknowledged(), may_owe=may_owe) == []
+    assert _defects(cluster) - logged == set(), "a daemon logged a defect of its own"
+
+
+def pids(cluster: VirtualCluster) -> dict[str, int | None]:
+    """Of all daemons."""
+    found = {f"{NODED} {node}": cluster.pid(node, NODED) for node in range(1, cluster.nodes + 1)}
+    return {**found, MASTERD: cluster.pid(1, MASTERD)}
+
+
+def _defects(cluster: VirtualCluster) -> set[str]:
+    """Lines of the daemons' logs that begin a traceback, each with its place."""
+    return {
+        f"{log}:{number}"
+        for node in range(1, cluster.nodes + 1)
+        for log in Path(cluster.paths(node).log_dir).glob("*-daemon.log")
+        for number, line in enumerate(log.read_text(errors="replace").splitlines())
+        if "Traceback" in line
+    }
+
+
+def refused(cluster: VirtualCluster, argv: tuple[str, ...], *words: str, status: int = 1) -> Ran:
+    """
+    Run a command that must fail, and look at what it says.
+
+    @param words: names of the object and the node, and the cause; all in its error.
+    """
+    ran = cluster.run(*argv)
+    said = f"{' '.join(argv)}: {ran.status}\n{ran.stdout}\n{ran.stderr}"
+    assert ran.status == status, said
+    error = ran.stderr or ran.stdout
+    assert error.strip(), said
+    for word in words:
+        assert word in error, f"{word!r} is not in the error of {said}"
+    for word in UNCLEAR:
+        assert word not in ran.stdout + ran.stderr, said
+    return ran
+
+
+def refused_all(
+    cluster: VirtualCluster,
+    cases: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
+    status: int = 1,
+) -> None:
+    """Run commands that must fail, each with its words; tell of all that go wrong."""
+    wrong = []
+    for argv, words in cases:
+        try:
+            refused(cluster, argv, *words, status=status)
+        except AssertionError as err:
+            wrong.append(str(err))
+    assert wrong == [], "\n".join(wrong)
+
+
+def add_argv(*words: str, node: str = "node2", name: str = NEW) -> tuple[str, ...]:
+    """An addition of an instance that would be fine but for C{words}, which come last."""
+    base = ("gnt-instance", "add", "-n", node, "-B", "memory=128M", "-t", "diskless")
+    return (*base, "-o", "busybox+default", "--no-install", *words, name)
+
+
+def add_file_argv(*words: str, node: str = "node2", name: str = NEW) -> tuple[str, ...]:
+    """The same with a disk that is a file, and an installation."""
+    base = ("gnt-instance", "add", "-n", node, "-B", "memory=128M", "-t", "file")
+    return (*base, "-o", "busybox+default", *words, name)
