@@ -26,13 +26,15 @@ from ganeti.luxi.codec import decode_request, encode_failure, encode_result
 from ganeti.luxi.framing import MAX_REQUEST, FrameReader
 from ganeti.luxi.methods import Method, decode_arguments
 from ganeti.paths import Paths
-from ganeti.utils.aio import gather
+from ganeti.utils.aio import gather, sleep
 from ganeti.utils.sockets import UnixListener
 
 MAX_CONNECTIONS = 4000
 MAX_WAITING_FRAMES = 8
 READ_LIMIT_S = 180.0
 """How long a client may leave an answer unread."""
+TURN_S = 0.01
+"""So long requests that wait on one connection are answered before others have their turn."""
 
 Handler = Callable[[Method], Awaitable[Any]]
 
@@ -96,9 +98,13 @@ class LuxiConnection(Protocol):
             await work
 
     async def _answer_all(self) -> None:
+        turn_ends = self._server.clock.seconds() + TURN_S
         try:
             while self._frames and self._open:
                 self._write(await self._answer(self._frames.popleft()))
+                if self._server.clock.seconds() > turn_ends:
+                    await sleep(self._server.clock, 0)
+                    turn_ends = self._server.clock.seconds() + TURN_S
                 if self._unread is not None:
                     self._readable = Deferred()
                     await self._readable

@@ -11,6 +11,8 @@ from ganeti.query.fields import LIVE, Field, Missing, Need, Resource, Status
 from ganeti.query.predicate import Predicate, build_predicate
 from ganeti.query.view import View
 
+MAX_FIELDS = 1000
+
 Cell = list[Any]
 
 
@@ -78,12 +80,18 @@ class Query:
         return [column.definition() for column in self.columns]
 
 
-def build_query(resource: Resource, fields: Iterable[str], qfilter: Any) -> Query:
+def build_query(resource: Resource, fields: Sequence[str], qfilter: Any) -> Query:
     """
     Check a query.
 
+    @raise OpPrereqError: it has too many fields.
     @raise ParameterError: the filter is malformed or has a field that there is not.
     """
+    if len(fields) > MAX_FIELDS:
+        raise OpPrereqError(
+            f"A query can have at most {MAX_FIELDS} fields, not {len(fields)}",
+            ErrorCode.WRONG_INPUT,
+        )
     columns = resource.select(fields)
     predicate = build_predicate(resource.fields, resource.key, qfilter)
     needs = predicate.needs | resource.asks

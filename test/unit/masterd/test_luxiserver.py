@@ -16,7 +16,7 @@ from ganeti.errors import JobLost, OpPrereqError
 from ganeti.luxi.framing import MAX_REQUEST
 from ganeti.luxi.methods import CancelJob, Method, QueryConfigValues, WaitForJobChange
 from ganeti.masterd import luxiserver
-from ganeti.masterd.luxiserver import READ_LIMIT_S, LuxiConnection, LuxiServer
+from ganeti.masterd.luxiserver import READ_LIMIT_S, TURN_S, LuxiConnection, LuxiServer
 from ganeti.paths import Paths
 
 WAIT = b'{"method":"WaitForJobChange","args":[1,["status"],null,null,10]}\x03'
@@ -44,11 +44,13 @@ class ServerCase(SynchronousTestCase):
         self.clock = Clock()
         self.asked: list[Method] = []
         self.pending: list[Deferred[Any]] = []
+        self.slow_s = 0.0
         self.server = LuxiServer(self.clock, Paths("/c/node1", "node1"), self.handle)
 
     async def handle(self, method: Method) -> Any:
         """Values come at once; waiting and cancelling take until the test says so."""
         self.asked.append(method)
+        self.clock.advance(self.slow_s)
         if isinstance(method, QueryConfigValues):
             if method.fields == ("lost",):
                 raise JobLost("no such job")
@@ -94,6 +96,15 @@ class AnswerTests(ServerCase):
         self.assertEqual(transport.value(), b"")
         self.pending[0].callback("first")
         self.assertEqual([each["result"] for each in self.answers(transport)], ["first", ["b"]])
+
+    def test_turns(self) -> None:
+        """Who sends many requests at once lets others have their turn between the answers."""
+        connection, transport = self.connect()
+        self.slow_s = 2 * TURN_S
+        connection.dataReceived(VALUES % b"a" * 3)
+        self.assertEqual(len(self.answers(transport)), 1)
+        self.clock.advance(0)
+        self.assertEqual(len(self.answers(transport)), 3)
 
     def test_error_with_class(self) -> None:
         """An error travels as class and arguments."""

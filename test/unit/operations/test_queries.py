@@ -98,6 +98,13 @@ class QueriesTests(SynchronousTestCase):
         self.rows(ask, "node", ["name", "role", "pinst_cnt"])
         self.assertEqual(self.nodes.asked, [])
 
+    def test_too_many_fields(self):
+        """A limit that no honest query meets."""
+        queries = self.make(make_config(instances=1))
+        asking = Deferred.fromCoroutine(queries.query("instance", ["name"] * 1001, None))
+        error = self.failureResultOf(asking, OpPrereqError).value
+        self.assertIn("at most 1000 fields, not 1001", str(error))
+
     def test_only_the_nodes_concerned(self):
         """Only nodes of the instances that pass the filter are asked, and only what is needed."""
         ask = self.ask(make_config(instances=3))
