@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ganeti.paths import MASTERD, NODED
@@ -91,3 +92,27 @@ def add_file_argv(*words: str, node: str = "node2", name: str = NEW) -> tuple[st
     """The same with a disk that is a file, and an installation."""
     base = ("gnt-instance", "add", "-n", node, "-B", "memory=128M", "-t", "file")
     return (*base, "-o", "busybox+default", *words, name)
+
+
+@dataclass
+class Growth:
+    """By how many MiB a process grew at most."""
+
+    mib: float = 0.0
+
+
+@contextmanager
+def memory_growth(pid: int | None) -> Iterator[Growth]:
+    """How much more memory than before a process had at some moment of the block."""
+    growth = Growth()
+    before = _status_mib(pid, "VmRSS")
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): the peak begins anew
+    yield growth
+    growth.mib = _status_mib(pid, "VmHWM") - before
+
+
+def _status_mib(pid: int | None, field: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"process {pid} has no {field}")
