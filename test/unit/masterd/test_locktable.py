@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.thorough import examples
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.errors import LockError
@@ -219,4 +220,4 @@ class LockMachine(RuleBasedStateMachine):
 
 
 TestLocks = LockMachine.TestCase
-TestLocks.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLocks.settings = settings(max_examples=examples(150), stateful_step_count=40, deadline=None)

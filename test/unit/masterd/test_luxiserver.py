@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.thorough import examples
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -220,7 +221,7 @@ class GoneTests(ServerCase):
 
 
 class FuzzTests(ServerCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(300), deadline=None)
     @given(st.lists(st.binary(max_size=200), max_size=10))
     def test_garbage(self, chunks: list[bytes]) -> None:
         """Any bytes: each frame gets one answer, and a good request still works."""

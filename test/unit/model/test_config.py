@@ -15,6 +15,7 @@ from support.samples import (
     node_uuid,
 )
 from support.strategies import DISKS, FILTERS, GROUPS, INSTANCES, NETWORKS, NODES, configurations
+from support.thorough import examples
 
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
@@ -40,7 +41,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(configurations(), st.lists(CHANGES, max_size=12))
 def test_indexes_follow_changes(config, changes):
     """Indexes kept change by change equal indexes made from the objects at the end."""

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.samples import GROUP_UUID, disk_uuid, instance_uuid, make_config, node_uuid
 from support.strategies import VALUES, configurations
+from support.thorough import examples
 
 from ganeti.errors import ConfigurationError, ConfigVersionMismatch, GanetiError, ParseError
 from ganeti.model.configfile import EncodedObjects, build_config_data, parse_config_data
 from ganeti.model.secret import Secret
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(configurations())
 def test_round_trip(config):
     """A configuration comes back whole from its file."""
@@ -25,7 +26,7 @@ def test_round_trip(config):
     assert unknown == {}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(configurations(), configurations())
 def test_cached_json(first, second):
     """Writing with the JSON of the last time gives the same as without."""
@@ -157,7 +158,7 @@ def paths(plain, path=()):
 PLACES = [path for path in paths(sample()) if path]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(PLACES), VALUES | st.sampled_from([{}, 2**70, 1e300, "drbd", -1, [[]]]))
 def test_any_damage(place, value):
     """Whatever stands anywhere in the file, it is read or refused with a typed error."""

@@ -18,6 +18,7 @@ from support.samples import (
     node_uuid,
 )
 from support.strategies import DISKS, GROUPS, INSTANCES, NETWORKS, NODES
+from support.thorough import examples
 
 from ganeti.errors import ConfigurationError
 from ganeti.model import codec
@@ -82,7 +83,7 @@ DELTAS = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(DELTAS, max_size=5))
 def test_replay(deltas):
     """Deltas read back from their JSON, and snapshots, make the very same state."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.samples import make_config, make_instance, make_node, node_uuid, uuid_of
+from support.thorough import examples
 
 from ganeti.errors import OpPrereqError, TagError
 from ganeti.model.group import NodeGroup
@@ -85,7 +86,7 @@ NODE_FLAGS = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(1, 6), st.lists(NODE_FLAGS, max_size=8))
 def test_promotions_fill_the_pool(size, flags):
     """After the promotions the pool has as many candidates as it should and can have."""

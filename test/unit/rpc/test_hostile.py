@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.peers import FunctionCallee, node_pem, options
 from support.samples import node_uuid
+from support.thorough import examples
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -448,13 +449,13 @@ class BrokerFuzz(SynchronousTestCase):
                 break
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=examples(300))
     @given(data=st.binary(max_size=400), step=st.integers(1, 50))
     def test_bytes(self, data: bytes, step: int) -> None:
         """Any bytes."""
         self.feed(data, step)
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=examples(300))
     @given(
         parts=st.recursive(
             st.binary(max_size=20) | st.integers(-(2**40), 2**40),
@@ -467,7 +468,7 @@ class BrokerFuzz(SynchronousTestCase):
         """Any expression."""
         self.feed(encoded(parts), step)
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=examples(300))
     @given(
         command=st.sampled_from([b"message", b"decref", b"answer", b"error", b"version"]),
         arguments=st.lists(

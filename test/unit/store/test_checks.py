@@ -20,6 +20,7 @@ from support.samples import (
     uuid_of,
 )
 from support.strategies import configurations
+from support.thorough import examples
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
@@ -375,7 +376,7 @@ def test_disk_of_two_instances() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(configurations())
 def test_never_fails(config: Configuration) -> None:
     """Whatever a file says, the check answers with texts."""

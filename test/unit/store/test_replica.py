@@ -10,6 +10,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 from support.history import History, make_job
 from support.samples import make_config
+from support.thorough import examples
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -237,7 +238,7 @@ class FeedTests(SynchronousTestCase):
         self.assertEqual(self.copy.replica.unknown[""][0].path, ("k",))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.sampled_from(["commit", "feed", "crash", "part"]), max_size=25))
 def test_feeding_converges(steps: list[str]) -> None:
     """Whatever happens between, feeding ends with equal copies."""

@@ -10,6 +10,7 @@ from immutables import Map
 from msgspec import Raw
 from support.history import make_job
 from support.samples import disk_uuid, make_config, make_instance, node_uuid
+from support.thorough import examples
 
 from ganeti.errors import ReservationError
 from ganeti.model.recovery import Debt, OnNode
@@ -93,7 +94,7 @@ class ReservationMachine(RuleBasedStateMachine):
 
 
 TestReservationMachine = ReservationMachine.TestCase
-TestReservationMachine.settings = settings(max_examples=40, deadline=None)
+TestReservationMachine.settings = settings(max_examples=examples(40), deadline=None)
 
 
 def mac(key: str = "aa:00:00:00:00:01", job_id: int = 1) -> Reservation:
