@@ -19,6 +19,7 @@ from ganeti.errors import CommandError, HooksFailure
 from ganeti.model.live import HookResult, HookStatus
 from ganeti.noded.environment import PATH, check_environment
 from ganeti.utils.interfaces import IProcessRunner, Output
+from ganeti.utils.text import printable
 from ganeti.utils.threads import Threads
 
 SCRIPT_LIMIT_S = 900.0
@@ -107,7 +108,7 @@ class HookRunner:
 
 
 def _result(script: HookScript, output: Output) -> HookResult:
-    printed = (output.stdout + output.stderr)[-OUTPUT_LIMIT:].decode(errors="replace").strip()
+    printed = printable((output.stdout + output.stderr)[-OUTPUT_LIMIT:]).strip()
     if output.status == 0:
         return HookResult(script=script.name, status=HookStatus.OK, output=printed)
     how = f"exited with status {output.status}"

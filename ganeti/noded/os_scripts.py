@@ -28,6 +28,7 @@ from ganeti.noded.os import CREATE, RENAME, IOsDefinitions, split_name
 from ganeti.noded.os_environment import build_os_environment
 from ganeti.utils.failpoints import reach
 from ganeti.utils.interfaces import IProcessRunner, Output
+from ganeti.utils.text import printable
 from ganeti.utils.threads import Threads
 
 LOG_LIMIT = 1 << 20
@@ -239,7 +240,7 @@ class _Progress:
         """When more was printed than was passed on, the end is what counts."""
         if max(len(output.stdout), len(output.stderr)) >= LOG_LIMIT:
             end = (output.stderr or output.stdout)[-_LAST_LINES * _LINE_LIMIT :]
-            for line in end.decode(errors="replace").splitlines():
+            for line in printable(end).splitlines():
                 self._last.append(line[:_LINE_LIMIT])
 
     def last_lines(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from ganeti.utils.text import printable
+
 
 class Tail:
     """The last C{limit} bytes of a stream."""
@@ -43,7 +45,7 @@ class LineBudget:
         if self.spent:
             return
         self._left -= len(line) + 1
-        self._on_line(line.decode(errors="replace"))
+        self._on_line(printable(line))
         if self._left <= 0:
             self._on_line(f"(more than {self._limit} bytes: the rest is not kept)")
 

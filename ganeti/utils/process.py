@@ -30,6 +30,7 @@ from ganeti.utils import gate, procfs
 from ganeti.utils.aio import Event, sleep, uncancelled, with_timeout
 from ganeti.utils.capture import Copy, LineBudget, Lines, Tail
 from ganeti.utils.interfaces import IProcessRunner, OnStart, Output
+from ganeti.utils.text import printable
 
 log = Logger()
 
@@ -253,7 +254,7 @@ def checked(argv: Sequence[str], output: Output, check: bool = True) -> Output:
     how = f"exited with status {output.status}"
     if output.status < 0:
         how = f"was ended by signal {-output.status}"
-    printed = (output.stderr or output.stdout)[-400:].decode(errors="replace").strip()
+    printed = printable((output.stderr or output.stdout)[-400:]).strip()
     raise CommandError(f"{argv[0]} {how}" + (f": {printed}" if printed else ""))
 
 

@@ -13,6 +13,9 @@ _UNIT_MIB |= dict.fromkeys(("g", "gb", "gib"), 1024)
 _UNIT_MIB |= dict.fromkeys(("t", "tb", "tib"), 1024 * 1024)
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _NUMBERS = re.compile(r"(\d+)")
+_CONTROLS = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]
+_SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS} | {ord("\r"): " ", ord("\b"): ""}
+"""Escapes are shown; carriage returns and backspaces are what progress bars are made of."""
 
 
 def parse_unit(text: str) -> int:
@@ -27,7 +30,10 @@ def parse_unit(text: str) -> int:
     factor = _UNIT_MIB.get(match[2].lower())
     if factor is None:
         raise UnitParseError(f"Unknown unit '{match[2]}' in size '{text}': use M, G or T")
-    return math.ceil(float(match[1]) * factor / 4) * 4
+    try:
+        return math.ceil(float(match[1]) * factor / 4) * 4
+    except OverflowError as err:
+        raise UnitParseError(f"Invalid size '{text[:20]}...': there is none so large") from err
 
 
 def format_unit(size_mib: float, units: str = "h") -> str:
@@ -42,6 +48,11 @@ def format_unit(size_mib: float, units: str = "h") -> str:
     if units == "g" or (units == "h" and size_mib < 1024 * 1024):
         return f"{size_mib / 1024:.1f}" + ("G" if units == "h" else "")
     return f"{size_mib / 1024 / 1024:.1f}" + ("T" if units == "h" else "")
+
+
+def printable(output: bytes) -> str:
+    """What a program printed, as text that does nothing to the terminal it is shown on."""
+    return output.decode(errors="replace").translate(_SHOWN)
 
 
 def nice_sort_key(name: str) -> tuple[tuple[int, int | str], ...]:

@@ -62,6 +62,7 @@ SIZES: list[Case] = [
     (add_file_argv("-s", "0"), ("size of disk 0", "not positive")),
     (add_file_argv("--disk", "0:size=-1"), ("Disk 0", "'-1'")),
     (add_file_argv("--disk", "0:size=abc"), ("Disk 0", "'abc'")),
+    (add_file_argv("--disk", "0:size=" + "9" * 400), ("Disk 0", "none so large")),
     (add_file_argv("-s", "1M"), ("violates policy", "disk-size/0 value 4 ")),
     (add_file_argv("-s", "999999T"), ("violates policy", "disk-size/0")),
     (

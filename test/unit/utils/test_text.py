@@ -3,7 +3,7 @@
 import pytest
 
 from ganeti.errors import UnitParseError
-from ganeti.utils.text import format_unit, match_name, nice_sort_key, parse_unit
+from ganeti.utils.text import format_unit, match_name, nice_sort_key, parse_unit, printable
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,10 @@ def test_parse_unit(text: str, mib: int) -> None:
     assert parse_unit(text) == mib
 
 
-@pytest.mark.parametrize("text", ["", "x", "3x", "-1", "1..2", "G", "1 2"])
+@pytest.mark.parametrize("text", ["", "x", "3x", "-1", "1..2", "G", "1 2", "9" * 400])
 def test_parse_no_unit(text: str) -> None:
     """What is no size is refused, and named."""
-    with pytest.raises(UnitParseError, match=text or "''"):
+    with pytest.raises(UnitParseError, match=text[:20] or "''"):
         parse_unit(text)
 
 
@@ -52,3 +52,11 @@ def test_match_name() -> None:
     assert match_name(names, "node") is None
     assert match_name(names, "node1.ex") is None
     assert match_name([], "x") is None
+
+
+def test_printable() -> None:
+    """What would command a terminal is shown instead; text of any language stays."""
+    assert printable(b"\x1b[2Jgone\x07\x00\xc2\x9b1m") == r"\x1b[2Jgone\x07\x00\x9b1m"
+    assert printable("a\tb\nöß 日本".encode()) == "a\tb\nöß 日本"
+    assert printable(b"0/8\b\b\bdone\r100%") == "0/8done 100%"
+    assert printable(b"\xff") == "\N{REPLACEMENT CHARACTER}"
