@@ -15,7 +15,9 @@ from ganeti.rpc.calls import RunHooks
 
 def register(dispatcher: Dispatcher, node: NodeServices) -> None:
     """Let C{dispatcher} answer the calls of this module."""
-    runner = HookRunner(node.paths.hooks_dir, node.processes, node.threads, node.clock)
+    runner = HookRunner(
+        node.paths.hooks_dir, node.processes, node.threads, node.clock, node.hook_limit_s
+    )
     dispatcher.register(RunHooks, _Hooks(runner).run)
 
 

@@ -47,9 +47,15 @@ class HookRunner:
     """Runs the hooks of one node."""
 
     def __init__(
-        self, directory: str, processes: IProcessRunner, threads: Threads, clock: IReactorTime
+        self,
+        directory: str,
+        processes: IProcessRunner,
+        threads: Threads,
+        clock: IReactorTime,
+        script_limit_s: float = SCRIPT_LIMIT_S,
     ) -> None:
         self._directory = directory
+        self._script_limit_s = script_limit_s
         self._processes = processes
         self._threads = threads
         self._clock = clock
@@ -67,7 +73,7 @@ class HookRunner:
 
         @param path: such as C{instance-add}.
         @param env: the scripts' variables, complete with prefixes; PATH is added.
-        @param limit_s: seconds for all together; each has at most L{SCRIPT_LIMIT_S}.
+        @param limit_s: seconds for all together; each has a limit of its own.
         @raise HooksFailure: the scripts cannot be looked for.
         """
         if not _PATH_NAME.fullmatch(path) or phase not in ("pre", "post"):
@@ -95,7 +101,7 @@ class HookRunner:
         try:
             output = await self._processes.run(
                 [script.path],
-                timeout_s=min(left_s, SCRIPT_LIMIT_S),
+                timeout_s=min(left_s, self._script_limit_s),
                 env=env,
                 cwd="/",
                 max_output=OUTPUT_LIMIT,

@@ -17,6 +17,7 @@ from ganeti.noded import (
     handlers_os,
 )
 from ganeti.noded.drivers import real_drivers
+from ganeti.noded.hooks import SCRIPT_LIMIT_S
 from ganeti.noded.leaving import thd_forget_cluster
 from ganeti.noded.node import Node, Register
 from ganeti.noded.services import NodeServices
@@ -74,16 +75,26 @@ class NodedService(AsyncService):
     crash would; what a restart then does is what it always does.
     """
 
-    def __init__(self, reactor: Any, paths: Paths, *, bind: str = "", port: int = PORT) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        paths: Paths,
+        *,
+        bind: str = "",
+        port: int = PORT,
+        hook_limit_s: float = SCRIPT_LIMIT_S,
+    ) -> None:
         """
         @param reactor: the whole one.
         @param bind: the address to listen on; empty: the node's primary address.
+        @param hook_limit_s: for each hook script.
         """
         self._reactor = reactor
         self._clock: IReactorTime = reactor
         self._paths = paths
         self._bind = bind
         self._port = port
+        self._hook_limit_s = hook_limit_s
         self._threads = ReactorThreads(reactor)
         self._state: INodeState | None = None
         self._server: NodeServer | None = None
@@ -138,6 +149,7 @@ class NodedService(AsyncService):
             os_definitions=drivers.os_definitions,
             os_logs=drivers.os_logs,
             stop=self._end,
+            hook_limit_s=self._hook_limit_s,
         )
         candidate = CandidateFiles(self._paths, self._reactor, self._threads)
         return Node(services, candidate, HANDLERS, self._end_after)

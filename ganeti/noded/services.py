@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ganeti.noded.hooks import SCRIPT_LIMIT_S
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
@@ -40,6 +42,7 @@ class NodeServices:
     @ivar os_logs: where OS scripts print to; None: to files in the directory of C{paths}.
     @ivar state: node.db.
     @ivar stop: ends the daemon, once what runs has been answered.
+    @ivar hook_limit_s: seconds that one hook script may take.
     """
 
     paths: Paths
@@ -55,3 +58,4 @@ class NodeServices:
     os_definitions: IOsDefinitions | None = None
     os_logs: OsLogs | None = None
     stop: Callable[[], None] = _nothing
+    hook_limit_s: float = SCRIPT_LIMIT_S

@@ -27,6 +27,7 @@ from ganeti.version import RELEASE
 class DaemonOptions(Options):
     """What every daemon's plugin takes; those that listen add C{port} and C{bind}."""
 
+    longdesc = ""  # else it is taken from the running script
     optParameters = [
         ["ready-fd", None, "-1", "Tell this descriptor when ready, or why not."],
     ]
