@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.misbehaviour import NEW, add_file_argv, memory_growth, pids, refused, unharmed
+from support.misbehaviour import NEW, add_file_argv, alive, memory_growth, pids, refused, unharmed
 from support.osdirs import make_os
 from support.ready import make_cluster
 from support.virtualcluster import VirtualCluster, wait_for
@@ -111,8 +110,7 @@ def test_hanging(cluster: VirtualCluster, odd: Path) -> None:
     set_create(odd, f"trap '' TERM INT HUP; sleep 1000 & echo $! $$ > {marker}; wait")
     with cluster.spawn(*ADD, "--print-jobid") as adding:
         assert wait_for(lambda: marker.exists() and marker.read_text().endswith("\n"), 20)
-        running = [int(pid) for pid in marker.read_text().split()]
-        assert all(os.path.exists(f"/proc/{pid}") for pid in running)
+        assert len(alive(marker)) == 2
         job = _current_job(cluster)
         mild = cluster.run("gnt-job", "cancel", job)
         assert (mild.status, "can't cancel" in mild.stdout + mild.stderr) == (1, True)
@@ -121,7 +119,7 @@ def test_hanging(cluster: VirtualCluster, odd: Path) -> None:
         assert adding.wait(10) == 1
         print(f"killed after {time.monotonic() - begun:.2f} s")
         assert "was canceled" in adding.stderr.read()
-    assert wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in running), 2)
+    assert alive(marker) == []
     assert cluster.run("gnt-instance", "list", "--no-headers").good().stdout == ""
 
 

@@ -94,6 +94,15 @@ def add_file_argv(*words: str, node: str = "node2", name: str = NEW) -> tuple[st
     return (*base, "-o", "busybox+default", *words, name)
 
 
+def alive(pid_file: Path) -> list[str]:
+    """Those of the processes listed in a file that run; what init has not reaped yet does not."""
+    stats = [Path(f"/proc/{pid}/stat") for pid in pid_file.read_text().split()]
+    states = {
+        stat: stat.read_text().rpartition(")")[2].split()[0] for stat in stats if stat.exists()
+    }
+    return [stat.parent.name for stat, state in states.items() if state not in "ZX"]
+
+
 @dataclass
 class Growth:
     """By how many MiB a process grew at most."""
