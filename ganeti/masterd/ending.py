@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -62,22 +62,33 @@ class Ending:
 
         @return: the plain result, for L{succeed}.
         """
-        plain, children = self._with_children(result)
-        done = Finish(op=index, step=0, actions=(), result=plain)
-        await self._store(active, replace(active.job, recovery=(done,)), children)
-        return plain
+
+        def passed(plain: Any) -> Job:
+            done = Finish(op=index, step=0, actions=(), result=plain)
+            return replace(active.job, recovery=(done,))
+
+        return await self._store_surely(active, result, passed)
 
     async def succeed(self, active: ActiveJob, index: int, result: Any) -> None:
         """The opcode's success, its result and the jobs it made, in one commit."""
+
+        def succeeded(plain: Any) -> Job:
+            return transitions.succeeded(active.job, index, plain, self._s.now_ns())
+
+        await self._store_surely(active, result, succeeded)
+        self._s.reservations.release(job_owner(active.job.id))
+
+    async def _store_surely(
+        self, active: ActiveJob, result: Any, build: Callable[[Any], Job]
+    ) -> Any:
+        """Store the job that C{build} makes of the plain result, and the jobs it brings along."""
         while True:
             plain, children = self._with_children(result)
-            job = transitions.succeeded(active.job, index, plain, self._s.now_ns())
             try:
-                await self._store(active, job, children)
-                break
+                await self._store(active, build(plain), children)
+                return plain
             except StorageError:
                 await self._s.store.when_writable()
-        self._s.reservations.release(job_owner(job.id))
 
     def _with_children(self, result: Any) -> tuple[Any, Children]:
         """A result as plain JSON, and the jobs that it brings along."""

@@ -270,6 +270,19 @@ class ConfigTests(ProcessorCase):
         self.check_clean(job_id, JobStatus.ERROR)
         self.assertEqual(self.sent()[-1], (DeactivateDisk, "1/0/1/undo", "1/0/1"))
 
+    def test_disk_full_at_the_end(self) -> None:
+        """What is done is done: its end waits until it can be written."""
+
+        async def execute(job: Any) -> None:
+            await job.commit(lambda state: (put(make_instance(9, disks=())),))
+            self.rig.journal.refuse(StorageError("no room"), StorageError("still no room"))
+
+        job_id = self.run_unit(execute)
+        self.assertEqual(self.rig.status(job_id), JobStatus.RUNNING)
+        self.rig.advance(3)
+        self.check_clean(job_id, JobStatus.SUCCESS)
+        self.assertIn(instance_uuid(9), self.rig.master.store.committed.config.instances)
+
 
 class FinishTests(ProcessorCase):
     def actions(self, **settings: Any) -> tuple[Any, ...]:
