@@ -42,12 +42,14 @@ class Operation:
     """
     A command, and how to see whether it is done.
 
-    @ivar done: is the cluster as after the command? None: neither as before nor as after.
+    @ivar done: is the cluster as after the command?
+    @ivar tells_job: whether the command can print its job's number first.
     """
 
     name: str
     argv: tuple[str, ...]
     done: Callable[[VirtualCluster], bool]
+    tells_job: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,15 @@ class Table:
     def row(self, operation: str, victim: Victim, place: str) -> Row:
         key = (operation, str(victim), place)
         return self.rows.setdefault(key, Row(*key))
+
+    def missed(self) -> list[str]:
+        """Places where nothing was killed; what goes on in the background counts for all."""
+        hit = {(row.victim, row.place) for row in self.rows.values() if row.killed}
+        return [
+            f"{row.operation}, {row.victim}, {row.place}"
+            for row in self.rows.values()
+            if not row.killed and not (in_background(row.place) and (row.victim, row.place) in hit)
+        ]
 
     def problems(self) -> list[str]:
         return [
@@ -197,12 +208,13 @@ class Killer:
         """Arm, run, restart, audit; False when the point was not reached."""
         cluster, row = self.cluster, self._row(operation, victim, point)
         cluster.arm(victim.node, victim.daemon, point.spec)
-        process = cluster.spawn(*operation.argv, "--print-jobid")
+        told = ("--print-jobid",) if operation.tells_job else ()
+        process = cluster.spawn(*operation.argv, *told)
         try:
-            died = self._await_death(victim, process)
+            died = self._await_death(victim, point, process)
             cluster.disarm(victim.node, victim.daemon)
             if died and not victim.stays_dead:
-                cluster.start(victim.node, victim.daemon)
+                cluster.start_member(victim.node, victim.daemon)
             stdout, stderr = process.communicate(timeout=90)
         finally:
             process.kill()
@@ -229,16 +241,24 @@ class Killer:
         if read_store(self.cluster.paths(1)).state.debts:
             row.outcomes["owed"] += 1
 
-    def _await_death(self, victim: Victim, process: subprocess.Popen[str]) -> bool:
-        """Wait until the victim has died, or has survived the command and what follows it."""
+    def _await_death(self, victim: Victim, point: Point, process: subprocess.Popen[str]) -> bool:
+        """
+        Wait until the victim has died, or has survived the command and what follows it.
+
+        It may be started by the command, and may end by itself: then it was not killed.
+        """
         cluster = self.cluster
+        seen = False
 
         def dead() -> bool:
-            return cluster.pid(victim.node, victim.daemon) is None
+            nonlocal seen
+            pid = cluster.pid(victim.node, victim.daemon)
+            seen = seen or pid is not None
+            return seen and pid is None
 
         if wait_for(lambda: dead() or process.poll() is not None, 90.0) and not dead():
             wait_for(dead, SETTLE_S)
-        return dead()
+        return dead() and point.name in cluster.last_places(victim.node, victim.daemon)
 
     def _remember(self, stdout: str, status: int) -> None:
         """Keep what the client was told: that a job exists, and how it ended."""
@@ -252,6 +272,11 @@ class Killer:
             self.final[job_id] = JobStatus.SUCCESS
         elif rows[0][0] in ("error", "canceled"):  # type: ignore[index]
             self.final[job_id] = JobStatus(rows[0][0])  # type: ignore[index]
+
+
+def in_background(place: str) -> bool:
+    """Whether a place is passed by what goes on beside every operation."""
+    return place.startswith("file.") or place.rpartition(" ")[2] in BACKGROUND
 
 
 def _decides(point: Point) -> bool:

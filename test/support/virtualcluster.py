@@ -145,6 +145,16 @@ class VirtualCluster:
         if self.pid(node, daemon) is None:
             self.start(node, daemon)
 
+    def start_member(self, node: int, daemon: str) -> bool:
+        """Start a daemon unless its node is in no cluster (yet, or any more), and says so."""
+        try:
+            self.start(node, daemon)
+        except ClusterError as err:
+            if "is in no cluster" in str(err) or "There is no database" in str(err):
+                return False
+            raise
+        return True
+
     def kill(self, node: int, daemon: str, sig: signal.Signals = signal.SIGKILL) -> None:
         """End a daemon by its pid, and wait until it is gone."""
         pid = self.pid(node, daemon)
@@ -194,6 +204,16 @@ class VirtualCluster:
         path = self._trace(node, daemon)
         if path.exists():
             os.truncate(path, 0)
+
+    def last_places(self, node: int, daemon: str) -> list[str]:
+        """The last places that a daemon's threads reached before it ended."""
+        path = self._trace(node, daemon)
+        if not path.exists():
+            return []
+        with path.open("rb") as trace:
+            trace.seek(max(0, path.stat().st_size - 4096))
+            lines = trace.read().decode().splitlines()
+        return [line.partition(" ")[0] for line in lines[-3:]]
 
     def trace(self, node: int, daemon: str) -> list[tuple[str, str]]:
         """(name, detail) of the places reached since L{forget_trace}."""
