@@ -127,16 +127,31 @@ def thd_remove_candidate_files(paths: Paths) -> None:
 
 
 class MemoryCandidate:
-    """The same in memory, for simulated nodes; what was kept outlives C{close}."""
+    """
+    The same in memory, for simulated nodes; what was kept outlives C{close}.
+
+    @ivar kept: there is a copy.
+    """
 
     def __init__(self) -> None:
-        self.journal = MemoryJournal()
+        self._journal: MemoryJournal | None = None
+
+    @property
+    def journal(self) -> MemoryJournal:
+        """The copy; an empty one is made when there is none."""
+        if self._journal is None:
+            self._journal = MemoryJournal()
+        return self._journal
+
+    @property
+    def kept(self) -> bool:
+        return self._journal is not None
 
     async def open(self, state: INodeState, on_fatal: OnFatal) -> Copy:
         return Copy(await _replica(self.journal, state, on_fatal), None)
 
     async def remove(self) -> None:
-        self.journal = MemoryJournal()
+        self._journal = None
 
 
 async def _replica(journal: IJournal, state: INodeState, on_fatal: OnFatal) -> Replica:

@@ -362,15 +362,15 @@ class ManyNodes:
 
     def _view(self, node: VirtualNode) -> NodeView:
         assert node.daemon is not None
-        position = self.wait(node.candidate.journal.load()).position
-        is_master = node is self.nodes[0]
+        candidate = node.candidate
+        position = self.wait(candidate.journal.load()).position if candidate.kept else None
         guests = self.wait(node.machine.guests.load())
         requests = self.wait(node.daemon.requests.list())
         return NodeView(
             running=[guest.name for guest in guests],
             disks=self.wait(node.machine.disks.list()),
             requests=[request.request_id for request in requests],
-            position=None if is_master or not position.index else position_of(position),
+            position=None if position is None else position_of(position),
         )
 
     def statuses(self, jobs: Sequence[Job]) -> set[JobStatus]:

@@ -95,7 +95,7 @@ class CandidateTests(ReplicationCase):
         self.cluster.advance(1)
         assert node.daemon is not None
         self.cluster.wait(node.daemon.stop(1))
-        node.candidate.journal = other.nodes[1].candidate.journal
+        node.candidate = other.nodes[1].candidate
         self.cluster.start_node(node)
         self.add_instances(1)
         self.cluster.advance(60)
