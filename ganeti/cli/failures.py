@@ -102,6 +102,7 @@ _SAYINGS: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (errors.QueryFilterParseError, _filter),
     (errors.JobLost, _job_lost),
     (errors.JobCanceled, lambda error: "Unhandled Ganeti error: Job was canceled"),
+    (errors.StorageError, lambda error: f"Failure: cannot store or read data:\n{error}"),
     (errors.NoMasterError, str),
     (
         errors.LuxiError,

@@ -147,9 +147,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         try:
             self.job.reserve(Reservation(kind=ReservationKind.NAME, key=name, job_id=self.job.id))
         except ReservationError as err:
-            raise OpPrereqError(
-                f"Instance '{name}' is being created by another job", ErrorCode.EXISTS
-            ) from err
+            raise OpPrereqError(_why_kept(self.job.snapshot(), name), ErrorCode.EXISTS) from err
 
     def _make_disks(self, config: Configuration, request: InstanceRequest) -> tuple[Disk, ...]:
         folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
@@ -239,6 +237,17 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             await self.job.step(plan.instance.primary_node, StartInstance(spec=plan.spec), stop)
         except RpcError as err:
             raise OpExecError(f"Could not start instance '{plan.instance.name}': {err}") from err
+
+
+def _why_kept(state: State, name: str) -> str:
+    for debt in state.debts.values():
+        if (ReservationKind.NAME, name) in [(kept.kind, kept.key) for kept in debt.reservations]:
+            node = state.config.nodes[debt.node_uuid]
+            return (
+                f"The name '{name}' is free again when node {node.name} has cleaned up"
+                f" what job {debt.job_id} left there"
+            )
+    return f"Instance '{name}' is being created by another job"
 
 
 def add_instance(instance: Instance, disks: tuple[Disk, ...]) -> Callable[[State], Delta]:

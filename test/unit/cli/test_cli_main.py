@@ -93,7 +93,8 @@ def test_long_options_may_be_short(node: VirtualNode) -> None:
             1,
             "Failure: can't resolve hostname 'host': why\n",
         ),
-        (errors.StorageError(""), 1, "Unhandled Ganeti error: StorageError\n"),
+        (errors.LockError(""), 1, "Unhandled Ganeti error: LockError\n"),
+        (errors.StorageError("disk full"), 1, "Failure: cannot store or read data:\ndisk full\n"),
     ],
 )
 def test_errors(node: VirtualNode, error: Exception, status: int, text: str) -> None:

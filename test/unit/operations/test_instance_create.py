@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from msgspec.structs import replace
@@ -31,7 +32,7 @@ from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.network import Network
 from ganeti.model.parameters import NicMode, NicParams, PartialNicParams
 from ganeti.model.policy import PartialPolicy
-from ganeti.model.recovery import RemoveInstance
+from ganeti.model.recovery import Debt, RemoveInstance, UndoCall
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.secret import Secret
 from ganeti.model.templates import DiskTemplate
@@ -371,6 +372,30 @@ class CreateTests(SynchronousTestCase):
             "job 3", [Reservation(kind=ReservationKind.NAME, key="web1", job_id=3)]
         )
         self.refused("Instance 'web1' is being created by another job", ErrorCode.EXISTS)
+
+    def test_name_kept_by_a_debt(self) -> None:
+        """What a node has not cleaned up yet keeps the name; it is said for how long."""
+        kept = Reservation(kind=ReservationKind.NAME, key="web1", job_id=3)
+        end = UndoCall(op=0, step=1, node_uuid=node_uuid(2), undoes="3/0/1")
+        debt = Debt(
+            uuid="d1",
+            node_uuid=node_uuid(2),
+            job_id=3,
+            op=0,
+            reason="",
+            created=1,
+            action=end,
+            reservations=(kept,),
+        )
+        self.job.state = dataclasses.replace(
+            self.job.state, debts=self.job.state.debts.set(debt.uuid, debt)
+        )
+        self.job.reservations.reserve("debt d1", [kept])
+        self.refused(
+            "The name 'web1' is free again when node node2.example.com has cleaned up"
+            " what job 3 left there",
+            ErrorCode.EXISTS,
+        )
 
     def test_bad_name(self) -> None:
         """A name is a host name."""
