@@ -8,7 +8,7 @@ import resource
 from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionRefusedError, ReactorNotRunning
+from twisted.internet.error import ConnectError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 
@@ -31,7 +31,7 @@ from ganeti.store.thread import OneThread
 from ganeti.utils.durable import read_limited
 from ganeti.utils.hosts import Host, Resolver
 from ganeti.utils.randomness import SystemRandomness
-from ganeti.utils.service import AsyncService
+from ganeti.utils.service import AsyncService, end_at_once
 from ganeti.utils.threads import ReactorThreads, Threads
 
 NODED_PORT = 1811
@@ -139,11 +139,7 @@ class MasterdService(AsyncService):
             await self._journal.close()
 
     def _end_after(self, error: Exception) -> None:
-        self.log.critical("The daemon has to end: {error}", error=str(error))
-        try:
-            self._reactor.stop()
-        except ReactorNotRunning:
-            pass  # it is stopping already
+        end_at_once(f"The daemon has to end: {error}")
 
 
 def thd_check_master(paths: Paths, node_uuid: str) -> RoleRecord:

@@ -31,7 +31,7 @@ from ganeti.store.nodestate import INodeState, SqliteNodeState
 from ganeti.utils import durable
 from ganeti.utils.hosts import Resolver
 from ganeti.utils.process import RealProcessRunner
-from ganeti.utils.service import AsyncService
+from ganeti.utils.service import AsyncService, end_at_once
 from ganeti.utils.threads import ReactorThreads
 
 log = Logger()
@@ -171,5 +171,4 @@ class NodedService(AsyncService):
             pass  # it is stopping already
 
     def _end_after(self, error: Exception) -> None:
-        log.critical("The daemon has to end: {error}", error=str(error))
-        self._end()
+        end_at_once(f"The daemon has to end: {error}")

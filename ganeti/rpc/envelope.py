@@ -44,7 +44,7 @@ class Refusal(StrEnum):
     BUSY = "busy"
     STOPPING = "stopping"
     INTERRUPTED = "interrupted"
-    """The daemon stopped while it ran, or its time was over. What it did, only a repeat can tell."""
+    """The daemon stopped while it ran, or its time was over; only a repeat can tell what it did."""
 
 
 class AnswerOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="ok"):

@@ -24,6 +24,8 @@ from ganeti.errors import GanetiError
 from ganeti.utils.aio import with_timeout
 from ganeti.utils.pidfile import PidFile
 
+log = Logger()
+
 
 class AsyncService(Service):
     """
@@ -125,6 +127,15 @@ def exit_with(status: int) -> None:
         os._exit(status)
 
     atexit.register(end)
+
+
+def end_at_once(text: str) -> None:
+    """
+    End the process as a crash would, with status 1: after an error that leaves the disk's
+    content unknown, nothing may be done that relies on it, and a start recovers.
+    """
+    log.critical("{text}", text=text)
+    os._exit(1)
 
 
 class RootService(AsyncService):
