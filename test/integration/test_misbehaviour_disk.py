@@ -145,14 +145,14 @@ def test_master(cluster: VirtualCluster) -> None:
     """Changes are refused, questions answered; nothing told is lost; no restart is needed."""
     cluster.run(*ADD).good()
     told = submit(cluster)
-    with cluster.spawn("gnt-debug", "delay", "1") as running:
-        assert wait_for(lambda: "running" in jobs(cluster).values(), 10)
+    with cluster.spawn("gnt-debug", "delay", "2") as running:
+        assert wait_for(lambda: jobs(cluster).get(told[-1] + 1) == "running", 10)
         with filled(folders(cluster)[MASTER]):
             told += fill_up(cluster)
             refused(cluster, add_argv(name="other"), "cannot store", "store.db", NO_ROOM)
             refused(cluster, REMOVE, "store.db", NO_ROOM)
             refused(cluster, ("gnt-cluster", "queue", "drain"), "store.db", NO_ROOM)
-            time.sleep(1.5)  # until the job would have ended
+            time.sleep(2.5)  # until the job would have ended
             assert running.poll() is None
             listed = cluster.run("gnt-instance", "list", "--no-headers", "-o", "name,status")
             assert listed.good().stdout.split() == [NEW, "running"]
