@@ -20,6 +20,7 @@ class Pulse:
 
     A call may take as long as it likes: when nothing has come for a while, the other side is
     asked C{ping}, and whatever it answers, even that it knows no such method, is a sign of life.
+    One part of a large body has to get through meanwhile: at least a megabit a second.
 
     @ivar stopped: there was none. The connection was broken then, and all that waited with it.
     """

@@ -149,7 +149,8 @@ def _logs(cluster: VirtualCluster) -> list[Path]:
 
 def test_much_then_failure(cluster: VirtualCluster, odd: Path) -> None:
     """What it says last is told, however much came before."""
-    set_create(odd, "head -c 100000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo no space for the system >&2; exit 3")
+    much = "head -c 100000000 /dev/zero | tr '\\0' x >&2; echo >&2"
+    set_create(odd, f"{much}; echo no space for the system >&2; exit 3")
     ran = refused(cluster, ADD, NODE, NEW, "status 3", "no space for the system")
     assert len(ran.stdout) + len(ran.stderr) < 1 << 20
 
