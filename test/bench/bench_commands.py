@@ -22,7 +22,16 @@ from ganeti.luxi.client import Client
 from ganeti.paths import MASTERD, NODED
 
 DELAY = {"OP_ID": "OP_TEST_DELAY", "duration": 0.0, "on_master": True, "reason": []}
-ADD = ("gnt-instance", "add", "-t", "diskless", "-o", "busybox+default", "--no-install", "--no-start")
+ADD = (
+    "gnt-instance",
+    "add",
+    "-t",
+    "diskless",
+    "-o",
+    "busybox+default",
+    "--no-install",
+    "--no-start",
+)
 ADD_TO = ("--ignore-ipolicy", "--no-nics", "-B", "memory=128M", "-n", "node2.example.com")
 
 
