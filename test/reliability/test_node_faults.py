@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.nodefaults import AT_APPENDS, AT_CALLS, Operation, Table, probe_all
+from support.misfortunes import AT_APPENDS, AT_CALLS
+from support.nodefaults import Operation, Table, probe_all
 
 from ganeti.model.instance import AdminState
 from ganeti.model.templates import DiskTemplate
@@ -38,6 +39,7 @@ def create(template: DiskTemplate) -> OpInstanceCreate:
 
 ADD = OpNodeAdd(node_name=LAST)
 DELAY = OpTestDelay(duration=2.0, on_master=False, on_nodes=(NODE, LAST))
+REMOVE_ANYWAY = OpInstanceRemove(instance_name=INSTANCE, ignore_failures=True)
 UP, DOWN = AdminState.UP, AdminState.DOWN
 OPERATIONS = (
     Operation("add -t diskless", create(DiskTemplate.DISKLESS)),
@@ -45,6 +47,7 @@ OPERATIONS = (
     Operation("startup", OpInstanceStartup(instance_name=INSTANCE), admin_state=DOWN),
     Operation("shutdown", OpInstanceShutdown(instance_name=INSTANCE), admin_state=UP),
     Operation("remove", OpInstanceRemove(instance_name=INSTANCE), admin_state=UP),
+    Operation("remove, ignore failures", REMOVE_ANYWAY, admin_state=UP),
     Operation("delay", DELAY, machines=3),
     Operation("node add", ADD, machines=3, joins=True),
     Operation("node add (candidate)", ADD, machines=3, joins=True, pool=3),

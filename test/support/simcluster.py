@@ -24,7 +24,7 @@ from ganeti.noded.node import Node
 from ganeti.noded.work import CallContext
 from ganeti.opcodes import OpCode
 from ganeti.operations.node.role_record import build_role_record
-from ganeti.rpc.calls import Call, decode_call, tag_of
+from ganeti.rpc.calls import Call, EndRequest, decode_call, tag_of
 from ganeti.rpc.envelope import parse_envelope
 from ganeti.rpc.roles import PeerIdentity, decode_role_record
 from ganeti.store.entry import Entry
@@ -36,7 +36,7 @@ from support.manynodes import OS, TERM, Life, ManyNodes, NoFiles, VirtualNode, p
 
 QUIET_S = 3.0
 """After the end of a job: in which nodes are told what follows from it."""
-HEALING_S = 60.0
+HEALING_S = 45.0
 """After all trouble: in which everything must have been put right."""
 JOB_LIMIT_S = 86400.0
 JOB = 1
@@ -50,6 +50,7 @@ class Arrival:
     """A message at a node."""
 
     node: VirtualNode
+    body: bytes
     forward: Forward
     """Lets the node have it, and gives its answer."""
 
@@ -133,6 +134,7 @@ class SimCluster(ManyNodes):
     @ivar runs: how often the handler of a request ran, by (number of the node, request id).
     @ivar healed: the trouble is over: what hung goes on.
     @ivar stalled: numbers of nodes that take nothing before all is healed.
+    @ivar held: requests that wait for their own undo to overtake them.
     @ivar told: states of jobs that a client saw as final.
     """
 
@@ -143,6 +145,7 @@ class SimCluster(ManyNodes):
         self.left: set[int] = set()
         self.healed = Event()
         self.stalled: set[int] = set()
+        self.held: dict[str, Event] = {}
         self.told: dict[int, JobStatus] = {}
         self.refused: GanetiError | None = None
         self.watched: Watch | None = None
@@ -239,9 +242,11 @@ class SimCluster(ManyNodes):
         strike = watch.arrivals.get(number)
         if strike is not None:
             watch.struck = True
-            return await strike(self, Arrival(node, forward))
+            return await strike(self, Arrival(node, body, forward))
         if node.number in self.stalled:
             await self.healed.wait()
+        if self.held:
+            return await self._overtake(body, await forward())
         if watch.trace is None:
             return await forward()
         before = self.runs.total()
@@ -250,6 +255,20 @@ class SimCluster(ManyNodes):
         call = decode_call(envelope.call)
         handled = envelope.request_id is not None and self.runs.total() > before
         watch.trace.append(Seen(node.number, tag_of(call), call.changes, handled))
+        return answer
+
+    async def hold_back(self, request_id: str) -> None:
+        """Wait until the request has been undone; at the latest until all is healed."""
+        event = self.held[request_id] = Event()
+        await event.wait()
+
+    async def _overtake(self, body: bytes, answer: bytes) -> bytes:
+        envelope = parse_envelope(body)
+        call = decode_call(envelope.call)
+        undone = call.request_id if isinstance(call, EndRequest) else envelope.undoes
+        event = self.held.pop(undone or "", None)
+        if event is not None:
+            self.clock.callLater(0, event.set)
         return answer
 
     async def appending(self, append: Awaitable[None]) -> None:
@@ -304,6 +323,8 @@ class SimCluster(ManyNodes):
         """Everything comes back."""
         self._raise_master()
         self.healed.set()
+        for event in self.held.values():
+            event.set()
         for node in self.nodes:
             if node.daemon is None:
                 self.start_node(node)
