@@ -216,6 +216,11 @@ def _handled(seen: Seen) -> bool:
     return seen.handled
 
 
+def _can_hang(seen: Seen) -> bool:
+    """Hooks have an hour, in which much is said: those of one node will do."""
+    return seen.handled and (seen.tag != "run_hooks" or seen.node > 1)
+
+
 def _changes(seen: Seen) -> bool:
     """Whether a call was read before or after trouble makes a difference."""
     return seen.changes
@@ -239,8 +244,8 @@ AT_CALLS = (
     _of_node("node restarts, done", within(restart_done), _handled),
     _of_node("node restarts after", restart_after, _changes),
     _of_node("answer lost", lose_answer),
-    _of_node("call hangs, runs on", within(hang), _handled),
-    _of_node("call hangs, is stopped", within(hang_done), _handled),
+    _of_node("call hangs, runs on", within(hang), _can_hang),
+    _of_node("call hangs, is stopped", within(hang_done), _can_hang),
     _of_node("node stands still", stall),
     _of_node("call overtaken by undo", be_overtaken, _handled),
     Misfortune("master's disk full", fill_disk, None, False, FULL, _changes),

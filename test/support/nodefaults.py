@@ -158,11 +158,11 @@ def points_of(trace: Sequence[Seen]) -> Iterator[tuple[int, Seen]]:
     """
     Where to strike: every call of the job.
 
-    Of what feeds the nodes meanwhile, the last of each kind to each node.
+    Of what feeds the nodes meanwhile, the last of each kind.
     """
-    last = {(seen.node, seen.tag): number for number, seen in enumerate(trace)}
+    last = {seen.tag: number for number, seen in enumerate(trace)}
     for number, seen in enumerate(trace):
-        if seen.tag not in BACKGROUND or number == last[seen.node, seen.tag]:
+        if seen.tag not in BACKGROUND or number == last[seen.tag]:
             yield number, seen
 
 
