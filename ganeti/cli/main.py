@@ -32,6 +32,7 @@ def main(
     stderr: TextIO | None = None,
     terminal: Terminal | None = None,
     clock: Clock | None = None,
+    stdin: TextIO | None = None,
 ) -> int:
     """
     Run a command line.
@@ -46,6 +47,7 @@ def main(
         stderr or _tolerant(sys.stderr),
         terminal or Terminal(),
         clock or Clock(),
+        stdin or sys.stdin,
     )
     _arm_failpoints(environ)
     try:

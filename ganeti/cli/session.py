@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -32,6 +33,7 @@ class World(NamedTuple):
     stderr: TextIO
     terminal: Terminal
     clock: Clock = Clock()
+    stdin: TextIO = sys.stdin
 
 
 class Session:

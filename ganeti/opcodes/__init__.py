@@ -19,6 +19,7 @@ from ganeti.opcodes.instance import (
 )
 from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
 from ganeti.opcodes.os import OpOsDiagnose
+from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
 
 __all__ = [
@@ -45,6 +46,10 @@ _ALL: tuple[type[OpCode], ...] = (
     OpInstanceShutdown,
     OpInstanceQueryData,
     OpOsDiagnose,
+    OpTagsGet,
+    OpTagsSearch,
+    OpTagsSet,
+    OpTagsDel,
     OpTestDelay,
 )
 

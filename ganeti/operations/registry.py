@@ -15,6 +15,8 @@ from ganeti.operations.instance.startup import InstanceStartup
 from ganeti.operations.node.add import NodeAdd
 from ganeti.operations.node.remove import NodeRemove
 from ganeti.operations.os.diagnose import OsDiagnose
+from ganeti.operations.tags.change import TagsDel, TagsSet
+from ganeti.operations.tags.search import TagsGet, TagsSearch
 from ganeti.operations.test.delay import TestDelay
 from ganeti.operations.unit import Unit
 
@@ -29,6 +31,10 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     InstanceShutdown,
     InstanceQueryData,
     OsDiagnose,
+    TagsGet,
+    TagsSearch,
+    TagsSet,
+    TagsDel,
     TestDelay,
 )
 

@@ -282,6 +282,8 @@ def failure(text: str) -> Exception | None:
         return errors.OpPrereqError(details, match[1]) if match else None
     if head == "Failure: command execution error:":
         return errors.OpExecError(rest)
+    if head == "Failure: invalid tag(s) given:":
+        return errors.TagError(rest)
     if head.startswith("Parameter Error: "):
         return errors.TypeEnforcementError(head.removeprefix("Parameter Error: "))
     if head.startswith("Failure: unknown/wrong parameter name '"):

@@ -89,6 +89,10 @@ class RecordMaster:
         nodes = recorded.parse_tree(self._record.stdout.rstrip("\n").splitlines())
         return [[_node_value(node, field) for field in fields] for node in nodes]
 
+    def _QueryTags(self, _kind: str, _name: str) -> Any:
+        self._raise_recorded()
+        return self._record.stdout.splitlines()
+
     def _QueryConfigValues(self, _fields: list[str]) -> Any:
         return [self._record.stdout.endswith(" set\n")]
 
@@ -139,6 +143,8 @@ class RecordMaster:
         kind = self._ops[0]["OP_ID"] if hasattr(self, "_ops") else ""
         if kind == "OP_OS_DIAGNOSE":
             return _os_rows(self._record.stdout, self._ops[0]["output_fields"])
+        if kind == "OP_TAGS_SEARCH":
+            return [line.split(" ") for line in self._record.stdout.splitlines()]
         if kind == "OP_INSTANCE_QUERY_DATA":
             text = recorded.uncut(self._record.stdout)
             lines = [line for line in text.splitlines() if not re.match(r"\w{3} \w{3} ", line)]

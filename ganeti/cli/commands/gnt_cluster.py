@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ganeti.cli.commands.tag_table import tag_commands
 from ganeti.cli.options import cluster, common
-from ganeti.cli.program import Arg, Command, Program, host
+from ganeti.cli.program import Arg, Command, Program, host, one
 
 PROGRAM = Program(
     "gnt-cluster",
@@ -56,6 +57,16 @@ PROGRAM = Program(
             "Close the job queue for new jobs, open it again, or tell which it is",
             "gnt-cluster queue drain",
             (Arg("choice", 1, 1, ("drain", "undrain", "info")),),
+        ),
+        *tag_commands("gnt-cluster", None),
+        Command(
+            "search-tags",
+            "tags:search_tags",
+            "<pattern>",
+            "Find tags of the cluster and of all objects in it by a regular expression",
+            "gnt-cluster search-tags '^owner:'",
+            one("unknown"),
+            (common.PRIORITY,),
         ),
     ),
     aliases={"show": "info"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganeti.cli.commands.tag_table import tag_commands
 from ganeti.cli.options import common, instance
 from ganeti.cli.program import Command, Program, host, many, one
 
@@ -71,6 +72,7 @@ PROGRAM = Program(
             many("instance"),
             instance.SHUTDOWN_OPTIONS,
         ),
+        *tag_commands("gnt-instance", "instance"),
     ),
     aliases={"show": "info", "start": "startup", "stop": "shutdown"},
     env_defaults=("list",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganeti.cli.commands.tag_table import tag_commands
 from ganeti.cli.options import common, node
 from ganeti.cli.program import Command, Program, host, many, one
 
@@ -52,6 +53,7 @@ PROGRAM = Program(
             "gnt-node info node1.example.com",
             many("node"),
         ),
+        *tag_commands("gnt-node", "node"),
     ),
     aliases={"show": "info"},
     env_defaults=("list",),
