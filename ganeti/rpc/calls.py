@@ -401,6 +401,19 @@ class RemoveDisk(Call[None], frozen=True, kw_only=True, tag="remove_disk"):
         return f"disk/{self.disk.uuid}"
 
 
+class RenameDisk(Call[None], frozen=True, kw_only=True, tag="rename_disk"):
+    """Move a disk to the place of C{renamed}, the same disk; one that is there is moved already."""
+
+    timeout_s: ClassVar[float] = 300.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    disk: Disk
+    renamed: Disk
+
+    def object_key(self) -> str:
+        return f"disk/{self.disk.uuid}"
+
+
 class ActivateDisk(Call[str], frozen=True, kw_only=True, tag="activate_disk"):
     """Make a disk usable and return its path."""
 
@@ -461,6 +474,35 @@ class StopInstance(Call[None], frozen=True, kw_only=True, tag="stop_instance"):
 
     def limit_s(self) -> float:
         return self.shutdown_timeout_s + 120
+
+
+class RebootInstance(Call[None], frozen=True, kw_only=True, tag="reboot_instance"):
+    """
+    Start a running instance anew at once, with the parameters in C{spec}.
+
+    After a crash of the node's daemon one that does not run any more is started.
+    """
+
+    timeout_s: ClassVar[float] = 300.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    spec: InstanceSpec
+
+    def object_key(self) -> str:
+        return f"instance/{self.spec.instance.name}"
+
+
+class SetMemory(Call[None], frozen=True, kw_only=True, tag="set_memory"):
+    """Give a running instance more or less memory."""
+
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    name: str
+    hypervisor: HypervisorName
+    memory_mib: Annotated[int, Meta(ge=1)]
+
+    def object_key(self) -> str:
+        return f"instance/{self.name}"
 
 
 class RunOsCreate(Call[None], frozen=True, kw_only=True, tag="run_os_create"):
@@ -569,10 +611,13 @@ NodeCall = (
     | CancelTask
     | CreateDisk
     | RemoveDisk
+    | RenameDisk
     | ActivateDisk
     | DeactivateDisk
     | StartInstance
     | StopInstance
+    | RebootInstance
+    | SetMemory
     | RunOsCreate
     | RunOsRename
     | RunHooks
