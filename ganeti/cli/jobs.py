@@ -65,6 +65,16 @@ class ConsoleReporter:
             self._session.err(reasons[status])
 
 
+class SilentReporter:
+    """Prints nothing."""
+
+    def log(self, entry: Sequence[Any]) -> None:
+        """Drop the entry."""
+
+    def standstill(self, job_id: int, status: str) -> None:
+        """Wait on."""
+
+
 def log_text(kind: str, message: Any) -> str:
     """A log entry's message as text."""
     if kind == "message-list" and isinstance(message, list):

@@ -48,7 +48,7 @@ class RecordMaster:
 
     def _Query(self, what: str, fields: list[str], _filter: Any) -> Any:
         self._raise_recorded()
-        if self._record.command == "cancel":
+        if self._record.command in ("cancel", "change-priority"):
             return {"fields": recorded.field_definitions(what, fields), "data": []}
         definitions = recorded.field_definitions(what, fields)
         cells = recorded.table_cells(self._record, definitions)
@@ -155,6 +155,15 @@ class RecordMaster:
 
     def _CancelJob(self, _job_id: int, _kill: bool) -> Any:
         return [self._record.status == 0, self._record.stdout.rstrip("\n")]
+
+    def _ChangeJobPriority(self, _job_id: int, _priority: int) -> Any:
+        return [self._record.status == 0, self._record.stdout.rstrip("\n")]
+
+    def _ArchiveJob(self, _job_id: int) -> Any:
+        return self._record.status == 0
+
+    def _AutoArchiveJobs(self, _age: int, _timeout: int) -> Any:
+        return [int(number) for number in re.findall(r"\d+", self._record.stdout)]
 
 
 def _check_opcode(op: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ LIST_OPTIONS = (
     ARCHIVED,
 )
 CANCEL_OPTIONS = (common.FORCE, KILL, common.YES_DO_IT, PENDING, QUEUED, WAITING)
+PRIORITY_OPTIONS = (common.PRIORITY, common.FORCE, PENDING, QUEUED, WAITING)
 
 ON_NODES = Opt(
     ("-n",), "on_nodes", "Wait on this node; may be repeated", "append", "string", default=[]
