@@ -11,7 +11,7 @@ from support import recorded
 from support.recorded import Record
 
 _JOB_FAILED = re.compile(r"Job \d+(?: for \S+)?(?: has)? failed: (.*)", re.DOTALL)
-_WAITING = re.compile(r"Waiting for job (\d+) for (\S+) \.\.\.")
+_WAITING = re.compile(r"Waiting for job (\d+) for (.+?) \.\.\.")
 _SUBMITTED = re.compile(r"(?:JobID: )?(\d+)(?:: (\S+))?")
 
 
