@@ -18,6 +18,7 @@ from ganeti.cli import failures, parser
 from ganeti.cli.program import Command, Program
 from ganeti.cli.session import Clock, Session, World
 from ganeti.cli.terminal import Terminal
+from ganeti.errors import GanetiError
 
 if TYPE_CHECKING:
     from optparse import Values
@@ -111,6 +112,8 @@ def _run(program: Program, argv: Sequence[str], world: World) -> int:
         world.stdout.write(end.out)
         world.stderr.write(end.err)
         return end.status
+    except GanetiError as err:
+        return _fail(err, world, debug=0)
     return _run_command(program, command, (options, arguments), argv, world)
 
 

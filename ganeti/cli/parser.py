@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ganeti.cli import types
 from ganeti.cli.program import Arg, Command, Opt, Program
+from ganeti.errors import ParameterError
 
 EVERYWHERE = (
     Opt(
@@ -45,6 +46,14 @@ def _checker(parse: Callable[[str], Any]) -> Callable[[Any, str, str], Any]:
     return check
 
 
+def _check_bool(_option: Any, _flag: str, text: str) -> bool:
+    """A wrong word is a wrong parameter, and no wrong use: the exit status is another."""
+    try:
+        return types.parse_bool(text)
+    except ValueError as err:
+        raise ParameterError(str(err)) from err
+
+
 class TypedOption(optparse.Option):
     """An option that knows Ganeti's value syntaxes too."""
 
@@ -52,6 +61,7 @@ class TypedOption(optparse.Option):
     TYPE_CHECKER = {
         **optparse.Option.TYPE_CHECKER,
         **{k: _checker(v) for k, v in types.PARSERS.items()},
+        "bool": _check_bool,
     }
 
 
@@ -116,6 +126,7 @@ def parse(
     Options and arguments of one sub-command.
 
     @raise UsageExit: help was asked for, or the line is wrong.
+    @raise ParameterError: a word is neither yes nor no.
     """
     values, arguments = build(program, command, columns).parse_args(list(words))
     complaint = _count_complaint(command, len(arguments))

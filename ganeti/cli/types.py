@@ -42,7 +42,7 @@ def parse_bool(text: str) -> bool:
         return True
     if lowered in ("no", "false"):
         return False
-    raise ValueError(f"invalid boolean value '{text}': use yes or no")
+    raise ValueError(f"Invalid boolean value '{text}'")
 
 
 def parse_list(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from ganeti.noded import (
     handlers_info,
     handlers_instances,
     handlers_os,
+    handlers_power,
 )
 from ganeti.noded.drivers import real_drivers
 from ganeti.noded.leaving import thd_forget_cluster
@@ -46,6 +47,7 @@ HANDLERS: tuple[Register, ...] = (
     handlers_info.register,
     handlers_instances.register,
     handlers_os.register,
+    handlers_power.register,
 )
 
 

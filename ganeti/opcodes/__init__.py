@@ -17,7 +17,7 @@ from ganeti.opcodes.instance import (
     OpInstanceShutdown,
     OpInstanceStartup,
 )
-from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
+from ganeti.opcodes.node import OpNodeAdd, OpNodePowercycle, OpNodeRemove, OpNodeSetParams
 from ganeti.opcodes.os import OpOsDiagnose
 from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
@@ -40,6 +40,8 @@ _ALL: tuple[type[OpCode], ...] = (
     OpClusterDestroy,
     OpNodeAdd,
     OpNodeRemove,
+    OpNodeSetParams,
+    OpNodePowercycle,
     OpInstanceCreate,
     OpInstanceRemove,
     OpInstanceStartup,

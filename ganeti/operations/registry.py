@@ -13,7 +13,9 @@ from ganeti.operations.instance.remove import InstanceRemove
 from ganeti.operations.instance.shutdown import InstanceShutdown
 from ganeti.operations.instance.startup import InstanceStartup
 from ganeti.operations.node.add import NodeAdd
+from ganeti.operations.node.powercycle import NodePowercycle
 from ganeti.operations.node.remove import NodeRemove
+from ganeti.operations.node.set_params import NodeSetParams
 from ganeti.operations.os.diagnose import OsDiagnose
 from ganeti.operations.tags.change import TagsDel, TagsSet
 from ganeti.operations.tags.search import TagsGet, TagsSearch
@@ -25,6 +27,8 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     ClusterDestroy,
     NodeAdd,
     NodeRemove,
+    NodeSetParams,
+    NodePowercycle,
     InstanceCreate,
     InstanceRemove,
     InstanceStartup,

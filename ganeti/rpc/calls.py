@@ -32,6 +32,8 @@ MASTER = frozenset({Role.MASTER})
 MASTER_AND_CANDIDATES = frozenset({Role.MASTER, Role.CANDIDATE})
 
 Seconds = Annotated[float, Meta(ge=0, le=7 * 86400)]
+POWERCYCLE_DELAY_S = 5.0
+"""Between a node's answer and its restart, so that the answer is heard."""
 
 
 class Call(Struct, Generic[R], frozen=True, kw_only=True, tag_field="call"):
@@ -587,6 +589,20 @@ class Delay(Call[None], frozen=True, kw_only=True, tag="delay"):
         return self.duration_s + 30
 
 
+class PowercycleNode(Call[None], frozen=True, kw_only=True, tag="powercycle_node"):
+    """
+    Restart the machine at once, soon after the answer.
+
+    On a node of a virtual cluster: its daemons, and nothing else.
+    """
+
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+
+    def object_key(self) -> str:
+        return "power"
+
+
 NodeCall = (
     NodeVersion
     | GetNodeInfo
@@ -622,6 +638,7 @@ NodeCall = (
     | RunOsRename
     | RunHooks
     | Delay
+    | PowercycleNode
 )
 
 CALLS: dict[str, type[Call[Any]]] = {

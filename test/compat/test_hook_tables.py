@@ -42,6 +42,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "OP_CLUSTER_DESTROY": {},
     "OP_NODE_ADD": {"node_name": "node4.example.com"},
     "OP_NODE_REMOVE": {"node_name": "node3.example.com"},
+    "OP_NODE_SET_PARAMS": {"node_name": "node3.example.com", "drained": True},
     "OP_INSTANCE_CREATE": {
         "instance_name": "web1",
         "mode": "create",
@@ -79,6 +80,7 @@ NODES: dict[tuple[str, str], set[str]] = {
     ("node-add", "all existing nodes but the new one"): {MASTER, NODE2, NODE3},
     ("node-add", "the same + the new node"): {MASTER, NODE2, NODE3, NODE4},
     ("node-remove", "all nodes but the removed one"): {MASTER, NODE2},
+    ("node-modify", "master + target node"): {MASTER, NODE3},
     ("instance-add", "master + primary + secondaries"): {MASTER, NODE2},
     ("instance-remove", "master"): {MASTER},
     ("instance-remove", "nodes of the instance + master"): {MASTER, NODE2},

@@ -38,6 +38,7 @@ from ganeti.rpc.calls import (
     Delay,
     EndRequest,
     HookPhase,
+    PowercycleNode,
     RebootInstance,
     RemoveDisk,
     RenameDisk,
@@ -93,6 +94,7 @@ def cases() -> list[Case]:
         Case(RunOsCreate(spec=SPEC, os_name="tiny"), (CREATE,), programs=True),
         Case(RunOsRename(spec=SPEC, old_name="old.example.com"), (CREATE,), programs=True),
         Case(RunHooks(path="instance-add", phase=HookPhase.PRE, env={}), programs=True),
+        Case(PowercycleNode(), programs=True),
         Case(Delay(duration_s=0.0)),
         Case(SetRole(record=record(candidates={}))),
     ]

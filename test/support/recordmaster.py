@@ -145,6 +145,8 @@ class RecordMaster:
             return _os_rows(self._record.stdout, self._ops[0]["output_fields"])
         if kind == "OP_TAGS_SEARCH":
             return [line.split(" ") for line in self._record.stdout.splitlines()]
+        if kind == "OP_NODE_SET_PARAMS":
+            return [list(m) for m in re.findall(r"^ - (\w+) +-> (.*)$", self._record.stdout, re.M)]
         if kind == "OP_INSTANCE_QUERY_DATA":
             text = recorded.uncut(self._record.stdout)
             lines = [line for line in text.splitlines() if not re.match(r"\w{3} \w{3} ", line)]
