@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ganeti.cli import plans
 from ganeti.cli.failures import CommandFailed
 from ganeti.errors import JobCanceled, JobLost, OpExecError, decode_error
 
@@ -45,13 +46,17 @@ class JobReporter(Protocol):
 class ConsoleReporter:
     """Prints log lines as they come, and once why a job does not go on."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, job_id: int) -> None:
         self._session = session
+        self._job_id = job_id
         self._told: set[str] = set()
 
     def log(self, entry: Sequence[Any]) -> None:
         """Print one entry with its time."""
         _serial, when, kind, message = entry
+        if kind == plans.LOG_TYPE:
+            self._session.show_plan(self._job_id, message)
+            return
         self._session.out(f"{time.ctime(when[0])} {log_text(kind, message)}")
 
     def standstill(self, job_id: int, status: str) -> None:
@@ -76,7 +81,9 @@ class SilentReporter:
 
 
 def log_text(kind: str, message: Any) -> str:
-    """A log entry's message as text."""
+    """A log entry's message as text, which may have several lines."""
+    if kind == plans.LOG_TYPE:
+        return "\n".join(plans.plan_lines(message))
     if kind == "message-list" and isinstance(message, list):
         return " ".join(map(str, message))
     return str(message)
@@ -92,7 +99,7 @@ def common_fields(session: Session, options: Values) -> dict[str, Any]:
     if priority is not None:
         fields["priority"] = PRIORITIES[priority]
     if hasattr(options, "dry_run"):
-        fields["dry_run"] = options.dry_run
+        fields["dry_run"] = bool(options.dry_run)
     return fields
 
 
@@ -136,7 +143,7 @@ def poll(session: Session, job_id: int, reporter: JobReporter | None = None) -> 
     @raise GanetiError: what the job failed with.
     @raise JobLost: there is no such job.
     """
-    follow(session, job_id, reporter or ConsoleReporter(session))
+    follow(session, job_id, reporter or ConsoleReporter(session, job_id))
     return results_of(session, job_id)
 
 

@@ -127,7 +127,8 @@ def _run_command(
     options, arguments = parsed
     session: Session | None = None
     try:
-        session = Session(program.name, command.name, world, debug=options.debug)
+        json = getattr(options, "dry_run", False) == "json"
+        session = Session(program.name, command.name, world, debug=options.debug, json=json)
         session.trace(f"Command line: {program.name} {' '.join(argv)}")
         module, _, name = command.function.partition(":")
         function = getattr(import_module(f"ganeti.cli.commands.{module}"), name)

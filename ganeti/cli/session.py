@@ -37,9 +37,15 @@ class World(NamedTuple):
 
 
 class Session:
-    """One run of a sub-command."""
+    """
+    One run of a sub-command.
 
-    def __init__(self, program: str, command: str, world: World, *, debug: int = 0) -> None:
+    @param json: plans of dry runs are wanted as JSON, alone on standard output.
+    """
+
+    def __init__(
+        self, program: str, command: str, world: World, *, debug: int = 0, json: bool = False
+    ) -> None:
         self.program = program
         self.command = command
         self.world = world
@@ -48,9 +54,13 @@ class Session:
         self.paths = Paths.from_environ(world.environ)
         self.submitted: list[int] = []
         self._client: Client | None = None
+        self._plans: list[dict[str, Any]] | None = [] if json else None
 
     def out(self, *lines: str) -> None:
-        """Print lines on standard output, at once."""
+        """Print lines on standard output, at once; beside plans as JSON, on standard error."""
+        if self._plans is not None:
+            self.err(*lines)
+            return
         self.world.stdout.write("".join(f"{line}\n" for line in lines))
         self.world.stdout.flush()
 
@@ -59,6 +69,15 @@ class Session:
         self.world.stdout.flush()
         self.world.stderr.write("".join(f"{line}\n" for line in lines))
         self.world.stderr.flush()
+
+    def show_plan(self, job_id: int, plan: Any) -> None:
+        """Print what a dry run would do, or keep it for the JSON document at the end."""
+        from ganeti.cli import plans
+
+        if self._plans is None:
+            self.err(*plans.plan_lines(plan))
+        else:
+            self._plans.append(plans.as_json(job_id, plan))
 
     def trace(self, text: str) -> None:
         """Print what C{--debug} wants to see."""
@@ -88,7 +107,12 @@ class Session:
         return self._client
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Print the plans that are wanted as JSON, and let the connection go."""
+        if self._plans is not None:
+            from ganeti.cli import plans
+
+            self.world.stdout.write(plans.format_json(self._plans) + "\n")
+            self._plans = None
         if self._client is not None:
             self._client.close()
             self._client = None

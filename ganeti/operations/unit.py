@@ -248,6 +248,10 @@ class Unit(Generic[OpT, PlanT]):
         """
         return None
 
+    def describe(self, plan: PlanT) -> Sequence[str]:
+        """What C{execute} would do, in words, a line for each step; none: the plan tells it."""
+        return ()
+
     def dry_result(self, plan: PlanT) -> Any:
         """The opcode's result when only a dry run was asked for."""
         return None

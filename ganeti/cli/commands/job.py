@@ -59,7 +59,7 @@ def watch(session: Session, _options: Values, words: list[str]) -> int:
     (job_id,) = job_ids(words)
     title = f"Output from job {job_id} follows"
     session.out(title, "-" * len(title))
-    return _poll(session, job_id, jobs.ConsoleReporter(session))
+    return _poll(session, job_id, jobs.ConsoleReporter(session, job_id))
 
 
 def wait(session: Session, _options: Values, words: list[str]) -> int:

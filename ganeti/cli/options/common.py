@@ -12,7 +12,12 @@ PRIORITY = Opt(
     metavar="low|normal|high",
 )
 DRY_RUN = Opt(
-    ("--dry-run",), "dry_run", "Check and plan, but change nothing", "store_true", default=False
+    ("--dry-run",),
+    "dry_run",
+    "Check and plan, but change nothing; --dry-run=json prints the plan as JSON",
+    "store_true",
+    default=False,
+    forms=("json",),
 )
 SUBMIT = Opt(
     ("--submit",),

@@ -27,6 +27,7 @@ from ganeti.model.state import State
 from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
 from ganeti.operations.asking import reason
+from ganeti.operations.describing import describe_disk
 from ganeti.operations.instance.create_checks import check_node, check_policy
 from ganeti.operations.instance.create_request import (
     InstanceRequest,
@@ -183,6 +184,14 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             {"ADD_MODE": self.op.mode},
             status=str(plan.start),
         )
+
+    def describe(self, plan: CreatePlan) -> list[str]:
+        name, where = plan.instance.name, f"on {plan.node_name}"
+        lines = [f"create {describe_disk(disk)} {where}" for disk in plan.disks]
+        if plan.install:
+            lines.append(f"run the create script of {plan.instance.os} {where}")
+        lines.append(f"add instance {name} to the configuration")
+        return [*lines, f"start instance {name} {where}"] if plan.start else lines
 
     def dry_result(self, plan: CreatePlan) -> list[str]:
         return [plan.node_name]

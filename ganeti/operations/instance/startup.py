@@ -17,6 +17,7 @@ from ganeti.model.parameters import PartialBeParams, parse_beparams
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceStartup
 from ganeti.operations.asking import ask, check_online
+from ganeti.operations.describing import node_name
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.memory import reserve_memory
 from ganeti.operations.instance.spec import build_spec
@@ -119,6 +120,15 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
         instance = config.instances.get(plan.instance.uuid, plan.instance)
         extra = {"FORCE": str(self.op.force)}
         return dict(instance_hooks(config, "instance-start", instance, plan.disks, extra).env)
+
+    def describe(self, plan: StartupPlan) -> list[str]:
+        config = self.job.snapshot().config
+        instance = plan.instance
+        idle = plan.node_offline or plan.running
+        where = node_name(config, instance.primary_node)
+        starting = [] if idle else [f"start instance {instance.name} on {where}"]
+        marking = [] if self.op.no_remember else [f"mark instance {instance.name} as up"]
+        return starting + marking
 
     async def execute(self, plan: StartupPlan) -> None:
         if plan.node_offline:

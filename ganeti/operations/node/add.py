@@ -170,6 +170,11 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
             post_nodes=(*others, node.uuid),
         )
 
+    def describe(self, plan: AddPlan) -> tuple[str, str]:
+        name = plan.node.name
+        change = f"change node {name} in" if plan.readd else f"add node {name} to"
+        return f"tell {name} who the master is", f"{change} the configuration"
+
     async def execute(self, plan: AddPlan) -> None:
         node = plan.node
         state = self.job.snapshot()

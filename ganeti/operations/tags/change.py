@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +21,8 @@ OpT = TypeVar("OpT", OpTagsSet, OpTagsDel)
 class _TagsChange(Unit[OpT, str], Generic[OpT]):
     """The plan is the object's uuid."""
 
+    VERB: ClassVar[str]
+
     def locks(self, state: State) -> LockRequest:
         return target_locks(self.op.kind, target_of(state.config, self.op), alone=True)
 
@@ -28,6 +30,10 @@ class _TagsChange(Unit[OpT, str], Generic[OpT]):
         target = target_of(self.job.snapshot().config, self.op)
         self._edit(target.tags)
         return target.uuid
+
+    def describe(self, plan: str) -> tuple[str, ...]:
+        name = f"{self.op.kind} {self.op.name or ''}".rstrip()
+        return (f"{self.VERB} {name}: {', '.join(self.op.tags)}",)
 
     async def execute(self, plan: str) -> None:
         def change(state: State) -> Delta:
@@ -46,6 +52,7 @@ class TagsSet(_TagsChange[OpTagsSet]):
     """Add tags; those that are there already stay."""
 
     OP = OpTagsSet
+    VERB = "add tags to"
 
     def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         return with_tags(tags, self.op.tags)
@@ -55,6 +62,7 @@ class TagsDel(_TagsChange[OpTagsDel]):
     """Remove tags, which all must be there."""
 
     OP = OpTagsDel
+    VERB = "remove tags of"
 
     def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         try:

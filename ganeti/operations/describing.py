@@ -1,0 +1,81 @@
+"""What an operation would do, in words, for who asks for a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ganeti.model.config import Configuration
+from ganeti.model.disk import Disk
+from ganeti.model.recovery import Action, Compensation, MarkInstance, OnNode
+from ganeti.model.secret import Secret
+from ganeti.rpc.calls import decode_call
+from ganeti.utils.text import format_unit
+
+_REDACTED = "<redacted>"
+
+
+def show_plan(plan: Any) -> Any:
+    """A plan as plain values, with node calls decoded and without secrets."""
+    return msgspec.to_builtins(plan, enc_hook=_show_value)
+
+
+def _show_value(value: Any) -> Any:
+    if isinstance(value, msgspec.Raw):
+        return show_plan(decode_call(bytes(value)))
+    return _REDACTED if isinstance(value, Secret) else repr(value)
+
+
+def describe_actions(config: Configuration, actions: Iterable[Action]) -> tuple[str, ...]:
+    """A line for each action."""
+    return tuple(
+        _on_node(config, action)
+        if isinstance(action, OnNode)
+        else _in_config(config, action.compensation)
+        for action in actions
+    )
+
+
+def describe_disk(disk: Disk) -> str:
+    """A disk's size and template, and where it is."""
+    size = format_unit(disk.size)
+    place = f" at {disk.logical_id[-1]}" if disk.logical_id else ""
+    return f"disk of {size} ({disk.dev_type}){place}"
+
+
+def node_name(config: Configuration, uuid: str) -> str:
+    """Its name, while it is in the configuration."""
+    node = config.nodes.get(uuid)
+    return uuid if node is None else node.name
+
+
+def _on_node(config: Configuration, action: OnNode) -> str:
+    call = msgspec.json.decode(action.call)
+    return f"{_words(call['call'])}{_subject(call)} on {node_name(config, action.node_uuid)}"
+
+
+def _subject(call: dict[str, Any]) -> str:
+    """What a node call is about."""
+    if isinstance(call.get("disk"), dict):
+        return f" {call['disk'].get('uuid')} ({format_unit(call['disk'].get('size', 0))})"
+    return next((f" {call[key]}" for key in ("name", "instance_name") if call.get(key)), "")
+
+
+def _in_config(config: Configuration, change: Compensation) -> str:
+    subject = _object_name(config, getattr(change, "uuid", ""))
+    if isinstance(change, MarkInstance):
+        return f"mark instance {subject} as {change.admin_state}"
+    what = _words(str(change.__struct_config__.tag))
+    return f"{what} {subject} in the configuration".replace("  ", " ")
+
+
+def _object_name(config: Configuration, uuid: str) -> str:
+    found = config.instances.get(uuid) or config.nodes.get(uuid)
+    return uuid if found is None else found.name
+
+
+def _words(tag: str) -> str:
+    """C{stop_instance} as words."""
+    return tag.replace("_", " ")
