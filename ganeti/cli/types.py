@@ -102,10 +102,14 @@ def parse_identkeyval(text: str) -> tuple[str, Any]:
     return ident, parse_keyval(rest)
 
 
-def parse_bounds_specs(text: str) -> list[dict[str, dict[str, Any]]]:
+def parse_bounds_specs(text: str) -> list[dict[str, dict[str, Any]]] | str:
     """
     Pairs of bounds of an instance policy, C{min:memory-size=128,.../max:...//min:.../max:...}.
+
+    C{default} alone is one word, as with parameters.
     """
+    if text == "default":
+        return text
     pairs = []
     for pair in text.split("//"):
         bounds: dict[str, dict[str, Any]] = {}

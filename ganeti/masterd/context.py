@@ -19,6 +19,7 @@ from ganeti.masterd.jobs import ActiveJob, Change, Jobs
 from ganeti.masterd.locks import LockManager
 from ganeti.masterd.locktable import locks_from_held, wanted_from_locks
 from ganeti.masterd.recovery import Recoverer
+from ganeti.model import codec
 from ganeti.model.delta import Delta
 from ganeti.model.job import Job
 from ganeti.model.locks import HeldLock
@@ -166,16 +167,31 @@ class Context:
 
     async def commit(self, change: Change, undo: Compensation | None = None) -> State:
         self.check_canceled()
+        records: tuple[Recovery, ...] = ()
+        if undo is not None:
+            records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
+        return await self._record(records, self._noticed(change))
+
+    async def conclude(self, change: Callable[[State], Delta], result: Any = None) -> State:
+        self.check_canceled()
+        plain = codec.to_builtins(result)
+        record = Finish(op=self.op_index, step=self._next_step(), actions=(), result=plain)
+        with self._active.protect():
+            others = tuple(r for r in self._active.job.recovery if r.op != self.op_index)
+            job = replace(self._active.job, recovery=(*others, record))
+            state = await self._save(job, self._noticed(change))
+            self._finished = True
+        return state
+
+    def _noticed(self, change: Callable[[State], Delta]) -> Change:
+        """C{change}, which notices whether the configuration changes."""
 
         def noticed(state: State) -> Delta:
             delta = change(state)
             self.changed_config = self.changed_config or bool(delta)
             return delta
 
-        records: tuple[Recovery, ...] = ()
-        if undo is not None:
-            records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
-        return await self._record(records, noticed)
+        return noticed
 
     async def step(self, node_uuid: str, call: Call[R], undo: Any = None) -> R:
         self.check_canceled()

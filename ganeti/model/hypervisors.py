@@ -221,6 +221,10 @@ CLUSTER_ONLY = ("migration_bandwidth", "migration_mode", "migration_port")
 """Parameters that may be set for the cluster only."""
 
 ALL_HVPARAM_NAMES = tuple(sorted({name for table in HVPARAMS.values() for name in table}))
+HVPARAM_TYPES: Mapping[str, ParameterType] = {
+    name: spec.type for table in HVPARAMS.values() for name, spec in table.items()
+}
+"""Of all hypervisors together: a name is of the same type everywhere."""
 
 _CPU_RANGE = re.compile(r"\A\d+(-\d+)?(,\d+(-\d+)?)*\Z")
 _URL = re.compile(r"\A[a-z][a-z0-9+.-]*://\S+\Z")

@@ -10,6 +10,14 @@ from ganeti.errors import OpCodeUnknown, ParseError
 from ganeti.model import codec
 from ganeti.opcodes.base import OpCode, dependencies, op_id, reason_source, summary
 from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.complaints import explain
+from ganeti.opcodes.group import (
+    OpGroupAdd,
+    OpGroupAssignNodes,
+    OpGroupRemove,
+    OpGroupRename,
+    OpGroupSetParams,
+)
 from ganeti.opcodes.instance import (
     OpInstanceCreate,
     OpInstanceQueryData,
@@ -47,6 +55,11 @@ _ALL: tuple[type[OpCode], ...] = (
     OpInstanceStartup,
     OpInstanceShutdown,
     OpInstanceQueryData,
+    OpGroupAdd,
+    OpGroupSetParams,
+    OpGroupRename,
+    OpGroupRemove,
+    OpGroupAssignNodes,
     OpOsDiagnose,
     OpTagsGet,
     OpTagsSearch,
@@ -83,7 +96,7 @@ def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCod
     try:
         return codec.decode(bytes(raw), kind)
     except ParseError as err:
-        raise ParseError(f"{head.OP_ID}: {err.__cause__}") from err
+        raise ParseError(explain(kind, bytes(raw), str(err.__cause__))) from err
 
 
 def _read_head(raw: bytes | msgspec.Raw) -> _Head:

@@ -33,7 +33,7 @@ class OpGroupSetParams(OpCode, frozen=True, kw_only=True, tag="OP_GROUP_SET_PARA
     """Change the settings of a node group; what is not given stays."""
 
     SUMMARY_FIELD: ClassVar[str | None] = "group_name"
-    RESULT: ClassVar[str] = "list of [setting, what of it was asked for]"
+    RESULT: ClassVar[str] = "list of [setting, own values of the group now]"
 
     group_name: Annotated[NonEmpty, doc("Name of the group")]
     alloc_policy: Annotated[AllocPolicy | None, doc("Whether instances are placed in it")] = None

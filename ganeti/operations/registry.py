@@ -7,6 +7,11 @@ from typing import Any
 from ganeti.opcodes.base import op_id
 from ganeti.operations.cluster.destroy import ClusterDestroy
 from ganeti.operations.cluster.post_init import ClusterPostInit
+from ganeti.operations.group.add import GroupAdd
+from ganeti.operations.group.assign import GroupAssignNodes
+from ganeti.operations.group.modify import GroupSetParams
+from ganeti.operations.group.remove import GroupRemove
+from ganeti.operations.group.rename import GroupRename
 from ganeti.operations.instance.create import InstanceCreate
 from ganeti.operations.instance.info import InstanceQueryData
 from ganeti.operations.instance.remove import InstanceRemove
@@ -34,6 +39,11 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     InstanceStartup,
     InstanceShutdown,
     InstanceQueryData,
+    GroupAdd,
+    GroupSetParams,
+    GroupRename,
+    GroupRemove,
+    GroupAssignNodes,
     OsDiagnose,
     TagsGet,
     TagsSearch,

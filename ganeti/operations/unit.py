@@ -150,6 +150,13 @@ class JobContext(Protocol):
         @return: the committed state that includes the change.
         """
 
+    async def conclude(self, change: Change, result: Any = None) -> State:
+        """
+        Commit the last change; with it the operation is past its point of no return.
+
+        What is interrupted afterwards ends well all the same, with C{result}.
+        """
+
     def reserve(self, *reservations: Reservation) -> None:
         """
         Keep names, addresses and room for this job until it ends.

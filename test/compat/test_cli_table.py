@@ -13,7 +13,15 @@ from ganeti.cli.parser import EVERYWHERE
 from ganeti.cli.program import Command, Opt
 
 TABLE = json.loads((Path(__file__).parent / "interface" / "cli.json").read_text())
-PROGRAMS = ("gnt-cluster", "gnt-debug", "gnt-instance", "gnt-job", "gnt-node", "gnt-os")
+PROGRAMS = (
+    "gnt-cluster",
+    "gnt-debug",
+    "gnt-group",
+    "gnt-instance",
+    "gnt-job",
+    "gnt-node",
+    "gnt-os",
+)
 COMMANDS = [(name, command) for name in PROGRAMS for command in load_program(name).commands]
 
 # Where ours is something else on purpose: (option, what) and why.

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
+from ganeti.model.group import NodeGroup
 from ganeti.model.live import NodeResources, OsInfo
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
@@ -43,6 +44,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "OP_NODE_ADD": {"node_name": "node4.example.com"},
     "OP_NODE_REMOVE": {"node_name": "node3.example.com"},
     "OP_NODE_SET_PARAMS": {"node_name": "node3.example.com", "drained": True},
+    "OP_GROUP_ADD": {"group_name": "new"},
+    "OP_GROUP_REMOVE": {"group_name": "empty"},
+    "OP_GROUP_RENAME": {"group_name": "default", "new_name": "new"},
+    "OP_GROUP_SET_PARAMS": {"group_name": "default"},
     "OP_INSTANCE_CREATE": {
         "instance_name": "web1",
         "mode": "create",
@@ -81,6 +86,10 @@ NODES: dict[tuple[str, str], set[str]] = {
     ("node-add", "the same + the new node"): {MASTER, NODE2, NODE3, NODE4},
     ("node-remove", "all nodes but the removed one"): {MASTER, NODE2},
     ("node-modify", "master + target node"): {MASTER, NODE3},
+    ("group-add", "master"): {MASTER},
+    ("group-modify", "master"): {MASTER},
+    ("group-remove", "master"): {MASTER},
+    ("group-rename", "master + nodes of the group"): {MASTER, NODE2, NODE3},
     ("instance-add", "master + primary + secondaries"): {MASTER, NODE2},
     ("instance-remove", "master"): {MASTER},
     ("instance-remove", "nodes of the instance + master"): {MASTER, NODE2},
@@ -92,6 +101,8 @@ NODES: dict[tuple[str, str], set[str]] = {
 def hooks_of(op_name: str) -> HookPlan:
     """The hooks of an opcode in a cluster that lets it pass."""
     config = make_config(nodes=3, instances=2)
+    if op_name == "OP_GROUP_REMOVE":
+        config = config.with_group(NodeGroup(uuid=uuid_of(1, 2), name="empty"))
     if op_name == "OP_CLUSTER_DESTROY":
         config = make_config(nodes=1)
     job = FakeJob(config, dict(ANSWERS))

@@ -26,7 +26,15 @@ from ganeti import version
 from ganeti.cli.main import load_program
 from ganeti.cli.session import Clock
 
-PROGRAMS = ("gnt-cluster", "gnt-debug", "gnt-instance", "gnt-job", "gnt-node", "gnt-os")
+PROGRAMS = (
+    "gnt-cluster",
+    "gnt-debug",
+    "gnt-group",
+    "gnt-instance",
+    "gnt-job",
+    "gnt-node",
+    "gnt-os",
+)
 TOP_LEVEL = ("", "--help", "-h", "--version", "--nosuchoption", "nosuchcommand", "list-fields")
 
 OUR_VERSION = f"(ganeti {version.RELEASE}) {version.RELEASE}"
@@ -37,6 +45,7 @@ JOB = '[{"OP_ID": "OP_TEST_DELAY", "duration": 0.1}]'
 
 NO_TRACEBACK = "a clear message where the original shows a traceback"
 ARBITRARY_ORDER = "the original writes sets and dictionaries in any order, ours are sorted"
+UNKNOWN_IS_SAID = "an unknown name is said on standard error"
 
 DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-cluster", 8): ARBITRARY_ORDER,
@@ -46,6 +55,11 @@ DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-debug", 27): "--debug shows our own requests",
     ("gnt-debug", 40): NO_TRACEBACK,
     ("gnt-debug", 43): "the original ends with a traceback, ours runs the jobs",
+    ("gnt-group", 11): NO_TRACEBACK,
+    ("gnt-group", 20): UNKNOWN_IS_SAID,
+    ("gnt-group", 51): NO_TRACEBACK,
+    ("gnt-group", 55): UNKNOWN_IS_SAID,
+    ("gnt-group", 60): NO_TRACEBACK,
     ("gnt-instance", 11): NO_TRACEBACK,
     ("gnt-instance", 43): ARBITRARY_ORDER,
     ("gnt-instance", 49): "the error has a type too",
@@ -59,7 +73,7 @@ DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-job", 72): NO_TRACEBACK,
     ("gnt-node", 11): NO_TRACEBACK,
     ("gnt-node", 46): "names come from the virtual cluster's hosts file, which is said",
-    ("gnt-node", 44): "an unknown name is said on standard error",
+    ("gnt-node", 44): UNKNOWN_IS_SAID,
 }
 
 

@@ -130,6 +130,11 @@ class FakeJob:
             self._undos.append(("", undo))
         return self.state
 
+    async def conclude(self, change: Change, result: Any = None) -> State:
+        self._apply(change)
+        self._undos.clear()
+        return self.state
+
     def _apply(self, change: Change) -> None:
         stamp = Stamp(index=self.state.index + 1, time_s=self.clock.seconds() + 2000, term=1)
         delta = stamped(change(self.state), self.state, stamp)

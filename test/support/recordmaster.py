@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ganeti.errors import GanetiError, JobLost, OpExecError, encode_error
+from ganeti.errors import GanetiError, JobLost, RequestError, encode_error
 from ganeti.opcodes import decode_opcode
 from support import recorded
 from support.recorded import Record
@@ -89,6 +89,11 @@ class RecordMaster:
         nodes = recorded.parse_tree(self._record.stdout.rstrip("\n").splitlines())
         return [[_node_value(node, field) for field in fields] for node in nodes]
 
+    def _QueryGroups(self, _names: list[str], fields: list[str], _lock: bool) -> Any:
+        text = recorded.uncut(self._record.stdout).rstrip("\n")
+        groups = recorded.parse_tree(text.splitlines())
+        return [[_group_values(group)[field] for field in fields] for group in groups]
+
     def _QueryTags(self, _kind: str, _name: str) -> Any:
         self._raise_recorded()
         return self._record.stdout.splitlines()
@@ -143,6 +148,9 @@ class RecordMaster:
         kind = self._ops[0]["OP_ID"] if hasattr(self, "_ops") else ""
         if kind == "OP_OS_DIAGNOSE":
             return _os_rows(self._record.stdout, self._ops[0]["output_fields"])
+        if kind == "OP_GROUP_SET_PARAMS":
+            found = re.findall(r"^ - (\w+) -> (.*)$", self._record.stdout, re.MULTILINE)
+            return [[name, recorded.literal(text)] for name, text in found]
         if kind == "OP_TAGS_SEARCH":
             return [line.split(" ") for line in self._record.stdout.splitlines()]
         if kind == "OP_NODE_SET_PARAMS":
@@ -174,7 +182,7 @@ def _check_opcode(op: dict[str, Any]) -> None:
     try:
         decode_opcode(json.dumps(op).encode(), submitted=True)
     except GanetiError as err:
-        raise OpExecError(f"not an opcode: {err}") from err
+        raise RequestError(f"Failed to parse request: SubmitJob: {err}") from err
 
 
 def _node_value(node: dict[str, Any], field: str) -> Any:
@@ -203,6 +211,45 @@ def _without_default(value: Any) -> Any:
 
 def _own(parameters: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in parameters.items() if not str(v).startswith("default (")}
+
+
+def _group_values(group: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a recorded group; what was cut off is as in the first record."""
+    first = next(r for r in recorded.load("gnt-group") if r.stdout.startswith("- Node"))
+    (whole,) = recorded.parse_tree(first.stdout.rstrip("\n").splitlines())
+    group = whole | group
+    diskparams = whole["Disk parameters"] | group["Disk parameters"]
+    templates = {t: {} if isinstance(own, str) else own for t, own in diskparams.items()}
+    policy = {**group["Instance policy"], **whole["Instance policy"], **group["Instance policy"]}
+    bounds = [_whole_bounds(pair, whole) for pair in policy["bounds specs"]]
+    shown = {"disk-templates": policy["allowed disk templates"]}
+    shown |= {key: policy[key] for key in policy if key.endswith("-ratio")}
+    actual = {key: _without_default(value) for key, value in shown.items()}
+    return {
+        "name": group["Node group"],
+        "uuid": "",
+        "ndparams": {k: _without_default(v) for k, v in group["Node parameters"].items()},
+        "custom_ndparams": _own(group["Node parameters"]),
+        "diskparams": {
+            t: {k: _without_default(v) for k, v in own.items()} for t, own in templates.items()
+        },
+        "custom_diskparams": {t: _own(own) for t, own in templates.items()},
+        "ipolicy": actual
+        | {"disk-templates": str(actual["disk-templates"]).split(", "), "minmax": bounds},
+        "custom_ipolicy": _own(shown),
+    }
+
+
+def _whole_bounds(pair: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """In the order of the record, as far as it goes."""
+    (complete,) = whole["Instance policy"]["bounds specs"]
+    pair = pair if isinstance(pair, dict) else {}
+    return {
+        bound.removesuffix("/0"): {
+            key: _without_default(value) for key, value in complete[bound].items()
+        }
+        for bound in {**pair, **complete}
+    }
 
 
 def _version_info(text: str) -> dict[str, Any]:

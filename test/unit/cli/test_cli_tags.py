@@ -37,6 +37,7 @@ def ask(node: VirtualNode, *words: str, result: Any = None, stdin: str = "") -> 
     ("words", "kind", "name"),
     [
         (["gnt-cluster"], "cluster", None),
+        (["gnt-group", "g1"], "nodegroup", "g1"),
         (["gnt-instance", "i1"], "instance", "i1"),
         (["gnt-node", "n1"], "node", "n1"),
     ],
