@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 PRIORITIES = {"low": 10, "normal": 0, "high": -10}
 FINAL = frozenset({"canceled", "error", "success"})
+_STATE_TEXTS = {
+    "queued": "is waiting in queue",
+    "waiting": "is trying to acquire all necessary locks",
+    "running": "is running",
+    "canceling": "is being canceled",
+}
 _QUIET_S = 10
 """So long a job may stand still before the user is told why."""
 
@@ -61,13 +67,9 @@ class ConsoleReporter:
 
     def standstill(self, job_id: int, status: str) -> None:
         """Say what a queued or waiting job waits for."""
-        reasons = {
-            "queued": f"Job {job_id} is waiting in queue",
-            "waiting": f"Job {job_id} is trying to acquire all necessary locks",
-        }
-        if status in reasons and status not in self._told:
+        if status in ("queued", "waiting") and status not in self._told:
             self._told.add(status)
-            self._session.err(reasons[status])
+            self._session.err(f"Job {job_id} {_STATE_TEXTS[status]}")
 
 
 class SilentReporter:
@@ -153,6 +155,11 @@ def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
 
     @raise JobLost: there is no such job.
     """
+    with session.progress.waiting(f"Job {job_id}"):
+        _follow(session, job_id, reporter)
+
+
+def _follow(session: Session, job_id: int, reporter: JobReporter) -> None:
     known: list[Any] | None = None
     serial: int | None = None
     while True:
@@ -167,6 +174,7 @@ def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
             serial = max(serial or 0, int(entry[0]))
         if info[0] in FINAL:
             return
+        session.progress.now(f"Job {job_id} {_STATE_TEXTS.get(info[0], '')}".rstrip())
         if info == known and not entries:
             reporter.standstill(job_id, info[0])
         known = info

@@ -99,9 +99,12 @@ class JobSet:
 
         @return: the exit status.
         """
-        for job_id, name in self._good:
-            self._session.out(f"Waiting for job {job_id} for {name} ...")
-            self._status = max(self._status, self._wait(job_id, name))
+        progress = self._session.progress
+        with progress.waiting(total=len(self._good)):
+            for job_id, name in self._good:
+                self._session.out(f"Waiting for job {job_id} for {name} ...")
+                self._status = max(self._status, self._wait(job_id, name))
+                progress.advance()
         return self._status
 
     def _wait(self, job_id: int, name: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from ganeti.cli.master import ask, new_client
+from ganeti.cli.progress import progress_for
 from ganeti.cli.terminal import Terminal
 from ganeti.paths import Paths
 
@@ -52,6 +53,7 @@ class Session:
         self.clock = world.clock
         self.debug = debug
         self.paths = Paths.from_environ(world.environ)
+        self.progress = progress_for(world.stdout, world.stderr, world.environ)
         self.submitted: list[int] = []
         self._client: Client | None = None
         self._plans: list[dict[str, Any]] | None = [] if json else None
@@ -61,14 +63,16 @@ class Session:
         if self._plans is not None:
             self.err(*lines)
             return
-        self.world.stdout.write("".join(f"{line}\n" for line in lines))
-        self.world.stdout.flush()
+        with self.progress.paused():
+            self.world.stdout.write("".join(f"{line}\n" for line in lines))
+            self.world.stdout.flush()
 
     def err(self, *lines: str) -> None:
         """Print lines on standard error, after what standard output has got so far."""
-        self.world.stdout.flush()
-        self.world.stderr.write("".join(f"{line}\n" for line in lines))
-        self.world.stderr.flush()
+        with self.progress.paused():
+            self.world.stdout.flush()
+            self.world.stderr.write("".join(f"{line}\n" for line in lines))
+            self.world.stderr.flush()
 
     def show_plan(self, job_id: int, plan: Any) -> None:
         """Print what a dry run would do, or keep it for the JSON document at the end."""
@@ -89,13 +93,15 @@ class Session:
 
     def confirm(self, question: str) -> bool:
         """Whether the person at the terminal says yes; no when there is nobody."""
-        return self.world.terminal.ask(question) == "y"
+        with self.progress.paused():
+            return self.world.terminal.ask(question) == "y"
 
     def call(self, method: str, args: Iterable[Any] = ()) -> Any:
         """Ask the master daemon."""
         began = self.clock.monotonic()
         try:
-            return ask(self, method, list(args))
+            with self.progress.waiting():
+                return ask(self, method, list(args))
         finally:
             self.trace(f"{method}: {(self.clock.monotonic() - began) * 1000:.1f} ms")
 
