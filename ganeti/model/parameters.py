@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ganeti.errors import ParameterError, TypeEnforcementError, UnitParseError
+from ganeti.errors import TypeEnforcementError, UnitParseError
 from ganeti.utils.text import parse_unit
 
 CompleteT = TypeVar("CompleteT", bound=Struct)
@@ -274,13 +274,9 @@ def parse_parameters(
     """
     Make a parameter record from a request.
 
-    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
-    @raise ParameterError: a value out of its range; the text names it.
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type or range.
     """
-    try:
-        return msgspec.convert(enforce_types(values, types), record)
-    except msgspec.ValidationError as err:
-        raise ParameterError(f"Invalid parameter value: {err}") from err
+    return _record(enforce_types(values, types), record)
 
 
 def change_own(own: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,11 +329,11 @@ def parse_beparams(values: Mapping[str, Any]) -> PartialBeParams:
     """
     Backend parameters of a request; C{memory} sets C{minmem} and C{maxmem}.
 
-    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
-    @raise TypeEnforcementError: C{memory} beside one of the two bounds.
-    @raise ParameterError: a value out of range.
+    @raise TypeEnforcementError: unknown parameter, a value of the wrong type or range, or
+        C{memory} beside one of the two bounds.
     """
-    return parse_parameters(expand_memory(values), BEPARAM_TYPES, PartialBeParams)
+    typed = enforce_types(values, BEPARAM_REQUEST_TYPES)
+    return parse_parameters(expand_memory(typed), BEPARAM_TYPES, PartialBeParams)
 
 
 def expand_memory(values: Mapping[str, Any]) -> dict[str, Any]:
