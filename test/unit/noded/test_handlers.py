@@ -298,7 +298,7 @@ class HandlerTests(TestCase):
     async def test_unknown_hypervisor(self) -> None:
         """A hypervisor that this release cannot drive is named."""
         await self.assert_refused(
-            calls.ListInstances(hypervisors=(FAKE, HypervisorName.KVM)), "hypervisor 'kvm'"
+            calls.ListInstances(hypervisors=(FAKE, HypervisorName.LXC)), "hypervisor 'lxc'"
         )
 
     # -- OS scripts
