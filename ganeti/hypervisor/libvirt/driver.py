@@ -134,6 +134,10 @@ def _be_silent(_context: object, _error: object) -> None:
     """Errors are raised; libvirt would print them too."""
 
 
+class NoAnswer(HypervisorError):
+    """libvirt took too long; the call goes on in its thread."""
+
+
 class LibvirtDriver:
     """
     A connection to libvirt, opened when it is first needed, and again when it broke.
@@ -175,15 +179,27 @@ class LibvirtDriver:
         """
         What C{function(connection, ...)} returns.
 
-        @raise HypervisorError: libvirt refused or failed, or did not answer in time.
+        @raise HypervisorError: libvirt refused or failed.
+        @raise NoAnswer: it took longer than any call may.
         """
+        return await self.run_within(CALL_LIMIT_S, function, *args, **kwargs)
+
+    async def run_within(
+        self,
+        limit_s: float,
+        function: Callable[Concatenate[Any, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same within another limit: a call hangs as long as its QEMU does."""
 
         def thd_call() -> T:
             connection = self._thd_connection()
             return function(connection, *args, **kwargs)
 
-        late = HypervisorError(f"libvirt does not answer within {CALL_LIMIT_S:g} s")
-        return await with_timeout(self._in_thread(thd_call), CALL_LIMIT_S, self._clock, late)
+        late = NoAnswer(f"libvirt does not answer within {limit_s:g} s")
+        return await with_timeout(self._in_thread(thd_call), limit_s, self._clock, late)
 
     def _in_thread(self, thd_call: Callable[[], T]) -> Deferred[T]:
         if self._closed:

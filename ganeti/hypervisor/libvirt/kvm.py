@@ -13,7 +13,7 @@ from zope.interface import implementer
 from ganeti.errors import HypervisorError
 from ganeti.hypervisor.interface import IHypervisor
 from ganeti.hypervisor.libvirt.domain import build_domain
-from ganeti.hypervisor.libvirt.driver import LibvirtDriver, OnLifecycle
+from ganeti.hypervisor.libvirt.driver import LibvirtDriver, NoAnswer, OnLifecycle
 from ganeti.hypervisor.libvirt.guests import (
     Start,
     thd_find,
@@ -234,9 +234,13 @@ class KvmHypervisor:
         """Ask a guest to end, until it has or the time is over."""
         deadline = self._clock.seconds() + timeout_s
         while (left := deadline - self._clock.seconds()) > 0:
-            if not await self._driver.run(thd_press_power_button, name):
-                return
-            await self._until_changed(min(PRESS_EVERY_S, left))
+            try:
+                if not await self._driver.run_within(left, thd_press_power_button, name):
+                    return
+            except NoAnswer:
+                break
+            left = deadline - self._clock.seconds()
+            await self._until_changed(max(0, min(PRESS_EVERY_S, left)))
             found = await self._driver.run(thd_find, name)
             if found is None or not found.active:
                 return
