@@ -21,7 +21,11 @@ from ganeti.opcodes.group import (
 from ganeti.opcodes.instance import (
     OpInstanceCreate,
     OpInstanceQueryData,
+    OpInstanceReboot,
+    OpInstanceReinstall,
     OpInstanceRemove,
+    OpInstanceRename,
+    OpInstanceSetParams,
     OpInstanceShutdown,
     OpInstanceStartup,
 )
@@ -54,6 +58,10 @@ _ALL: tuple[type[OpCode], ...] = (
     OpInstanceRemove,
     OpInstanceStartup,
     OpInstanceShutdown,
+    OpInstanceReboot,
+    OpInstanceReinstall,
+    OpInstanceRename,
+    OpInstanceSetParams,
     OpInstanceQueryData,
     OpGroupAdd,
     OpGroupSetParams,

@@ -60,6 +60,8 @@ def _subject(call: dict[str, Any]) -> str:
     """What a node call is about."""
     if isinstance(call.get("disk"), dict):
         return f" {call['disk'].get('uuid')} ({format_unit(call['disk'].get('size', 0))})"
+    if isinstance(call.get("spec"), dict):
+        return f" {call['spec']['instance']['name']}"
     return next((f" {call[key]}" for key in ("name", "instance_name") if call.get(key)), "")
 
 

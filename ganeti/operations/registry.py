@@ -14,7 +14,11 @@ from ganeti.operations.group.remove import GroupRemove
 from ganeti.operations.group.rename import GroupRename
 from ganeti.operations.instance.create import InstanceCreate
 from ganeti.operations.instance.info import InstanceQueryData
+from ganeti.operations.instance.modify.unit import InstanceSetParams
+from ganeti.operations.instance.reboot import InstanceReboot
+from ganeti.operations.instance.reinstall import InstanceReinstall
 from ganeti.operations.instance.remove import InstanceRemove
+from ganeti.operations.instance.rename import InstanceRename
 from ganeti.operations.instance.shutdown import InstanceShutdown
 from ganeti.operations.instance.startup import InstanceStartup
 from ganeti.operations.node.add import NodeAdd
@@ -38,6 +42,10 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     InstanceRemove,
     InstanceStartup,
     InstanceShutdown,
+    InstanceReboot,
+    InstanceReinstall,
+    InstanceRename,
+    InstanceSetParams,
     InstanceQueryData,
     GroupAdd,
     GroupSetParams,

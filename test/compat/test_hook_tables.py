@@ -16,7 +16,8 @@ from twisted.internet.defer import Deferred
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
 from ganeti.model.group import NodeGroup
-from ganeti.model.live import NodeResources, OsInfo
+from ganeti.model.instance import AdminState
+from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, PartialNicParams
@@ -60,7 +61,18 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "OP_INSTANCE_REMOVE": {"instance_name": "inst2"},
     "OP_INSTANCE_STARTUP": {"instance_name": "inst2"},
     "OP_INSTANCE_SHUTDOWN": {"instance_name": "inst2"},
+    "OP_INSTANCE_REBOOT": {"instance_name": "inst2", "reboot_type": "hard"},
+    "OP_INSTANCE_REINSTALL": {"instance_name": "inst3"},
+    "OP_INSTANCE_RENAME": {"instance_name": "inst3", "new_name": "web3"},
+    "OP_INSTANCE_SET_PARAMS": {"instance_name": "inst2", "runtime_mem": 128},
 }
+
+
+def _guest(_node: str, call: GetInstance) -> InstanceRuntime | None:
+    """Instance 2 runs."""
+    running = call.name.startswith("inst2")
+    return InstanceRuntime(name=call.name, memory_mib=128, vcpus=1) if running else None
+
 
 ANSWERS: dict[type, Any] = {
     NodeVersion: VersionInfo(
@@ -73,7 +85,7 @@ ANSWERS: dict[type, Any] = {
     ),
     GetOs: OsInfo(name="noop", path="/os", valid=True),
     GetNodeInfo: NodeResources(memory_free=4096),
-    GetInstance: None,
+    GetInstance: _guest,
     CheckFileStorage: "",
 }
 
@@ -95,12 +107,21 @@ NODES: dict[tuple[str, str], set[str]] = {
     ("instance-remove", "nodes of the instance + master"): {MASTER, NODE2},
     ("instance-start", "master + all nodes of the instance"): {MASTER, NODE2},
     ("instance-stop", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-reboot", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-reinstall", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-rename", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-modify", "master + all nodes of the instance"): {MASTER, NODE2},
 }
+
+
+NOT_CHANGED = ("NEW_DISK_TEMPLATE (if changed)",)
+"""Variables of changes that REQUESTS does not ask for."""
 
 
 def hooks_of(op_name: str) -> HookPlan:
     """The hooks of an opcode in a cluster that lets it pass."""
-    config = make_config(nodes=3, instances=2)
+    config = make_config(nodes=3, instances=3)
+    config = config.with_instance(make_instance(3, 2, admin_state=AdminState.DOWN))
     if op_name == "OP_GROUP_REMOVE":
         config = config.with_group(NodeGroup(uuid=uuid_of(1, 2), name="empty"))
     if op_name == "OP_CLUSTER_DESTROY":
@@ -128,6 +149,7 @@ def test_path(path: str) -> None:
     hooks = hooks_of(entry["opcode"])
     assert (hooks.path, hooks.object_type) == (path, entry["object_type"])
     own = {name for name in entry["env"] if "(import)" not in name}
+    own = {name.removesuffix(" (if changed)") for name in own if name not in NOT_CHANGED}
     if entry["instance_env"]:
         general = {name for name in hooks.env if _instance_pattern(name)}
         assert general
