@@ -23,6 +23,9 @@ from ganeti.errors import GanetiError
 if TYPE_CHECKING:
     from optparse import Values
 
+_COMPLETION = ("--complete", "--completion-script")
+"""For the scripts that shells load, and so in no help text."""
+
 
 def main(
     program: str,
@@ -100,6 +103,8 @@ def _run(program: Program, argv: Sequence[str], world: World) -> int:
         release = version.RELEASE
         world.stdout.write(f"{program.name} (ganeti {release}) {release}\n")
         return 0
+    if word in _COMPLETION:
+        return _complete(program, argv, world)
     command = program.find(word)
     if command is None:
         world.stdout.write(parser.overview(program, columns))
@@ -115,6 +120,14 @@ def _run(program: Program, argv: Sequence[str], world: World) -> int:
     except GanetiError as err:
         return _fail(err, world, debug=0)
     return _run_command(program, command, (options, arguments), argv, world)
+
+
+def _complete(program: Program, argv: Sequence[str], world: World) -> int:
+    from ganeti.cli import completionshells
+
+    if argv[0] == _COMPLETION[0]:
+        return completionshells.answer(program, argv[1:], world)
+    return completionshells.print_script(argv[1:], world)
 
 
 def _run_command(

@@ -19,6 +19,8 @@ class Opt(NamedTuple):
 
     @ivar forms: words that an option without a value may have all the same, as C{--flag=word};
         the word is the value then.
+    @ivar values: what a value names, for completion: node, nodes (primary:secondary), group, os,
+        iallocator, file, field.
     """
 
     flags: tuple[str, ...]
@@ -31,6 +33,7 @@ class Opt(NamedTuple):
     choices: tuple[str, ...] | None = None
     const: Any = None
     forms: tuple[str, ...] = ()
+    values: str | None = None
 
     @property
     def name(self) -> str:

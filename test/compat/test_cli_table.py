@@ -88,6 +88,22 @@ def _const(text: Any) -> Any:
     return text
 
 
+NAMED = {"101": "node", "103": "os", "106": "iallocator", "108": "nodes", "109": "group"}
+"""What the table's completion codes stand for."""
+
+
+@pytest.mark.parametrize(("program", "command"), COMMANDS, ids=_ids)
+def test_values(program: str, command: Command) -> None:
+    """Options whose values name objects say so, for completion."""
+    wanted = {
+        name: NAMED[found["completion"]]
+        for name, found in _wanted_options(program, command.name).items()
+        if isinstance(found.get("completion"), str)
+    }
+    ours = {opt.name: opt.values for opt in command.options}
+    assert {name: ours[name] for name in wanted} == wanted
+
+
 @pytest.mark.parametrize(("program", "command"), COMMANDS, ids=_ids)
 def test_arguments(program: str, command: Command) -> None:
     """A sub-command takes as many arguments as the table says."""

@@ -186,6 +186,7 @@ DEFAULT_IALLOCATOR = Opt(
     "Program that chooses nodes when none is named",
     type="string",
     metavar="<NAME>",
+    values="iallocator",
 )
 DEFAULT_IALLOCATOR_PARAMS = Opt(
     ("--default-iallocator-params",),

@@ -67,6 +67,7 @@ OUTPUT = Opt(
     "Fields to show, separated by commas; with a + in front, beside the default ones",
     type="string",
     metavar="FIELDS",
+    values="field",
 )
 UNITS = Opt(
     ("--units",),

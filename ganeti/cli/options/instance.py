@@ -28,6 +28,7 @@ NODE = Opt(
     "Node to run on, with the secondary node of a mirrored disk",
     type="string",
     metavar="<pnode>[:<snode>]",
+    values="nodes",
 )
 IALLOCATOR = Opt(
     ("-I", "--iallocator"),
@@ -35,6 +36,7 @@ IALLOCATOR = Opt(
     "Program that chooses the nodes",
     type="string",
     metavar="<NAME>",
+    values="iallocator",
 )
 OS_TYPE = Opt(
     ("-o", "--os-type"),
@@ -42,6 +44,7 @@ OS_TYPE = Opt(
     "Operating system to install, with +variant",
     type="string",
     metavar="<os>",
+    values="os",
 )
 OS_SIZE = Opt(
     ("-s", "--os-size"),

@@ -41,7 +41,13 @@ CANCEL_OPTIONS = (common.FORCE, KILL, common.YES_DO_IT, PENDING, QUEUED, WAITING
 PRIORITY_OPTIONS = (common.PRIORITY, common.FORCE, PENDING, QUEUED, WAITING)
 
 ON_NODES = Opt(
-    ("-n",), "on_nodes", "Wait on this node; may be repeated", "append", "string", default=[]
+    ("-n",),
+    "on_nodes",
+    "Wait on this node; may be repeated",
+    "append",
+    "string",
+    default=[],
+    values="node",
 )
 NO_MASTER = Opt(
     ("--no-master",), "on_master", "Do not wait on the master", "store_false", default=True

@@ -16,7 +16,12 @@ FORCE_JOIN = Opt(
     default=False,
 )
 NODE_GROUP = Opt(
-    ("-g", "--node-group"), "nodegroup", "Node group", type="string", metavar="<nodegroup>"
+    ("-g", "--node-group"),
+    "nodegroup",
+    "Node group",
+    type="string",
+    metavar="<nodegroup>",
+    values="group",
 )
 MASTER_CAPABLE = Opt(
     ("--master-capable",),

@@ -10,5 +10,6 @@ FROM = Opt(
     "tags_source",
     "File with more tags, one a line; - is standard input",
     type="string",
+    values="file",
 )
 CHANGE_OPTIONS = (FROM, common.PRIORITY, *common.SUBMIT_OPTIONS)
