@@ -23,7 +23,7 @@ from support.commands import VirtualNode
 
 from ganeti.cli.completionshells import programs, script
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 TAB, HOME = "\t", "\x01"
 
