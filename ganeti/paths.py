@@ -263,6 +263,14 @@ class Paths(NamedTuple):  # not a dataclass: commands start 12 ms sooner
             f"{self.root}/usr/share/ganeti/os",
         )
 
+    @property
+    def iallocator_search_path(self) -> tuple[str, ...]:
+        """Where instance allocators are looked for; the first match wins."""
+        return (
+            f"{self.root}/usr/local/lib/ganeti/iallocators",
+            f"{self.root}/usr/lib/ganeti/iallocators",
+        )
+
     def directories(self) -> list[tuple[str, int]]:
         """The directories that a node needs, with their modes, parents first."""
         return [

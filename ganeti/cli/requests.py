@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ganeti.cli.settings import dictionary, known
+from ganeti.cli.settings import dictionary, known, wrong
 from ganeti.model.hypervisors import (
     HVPARAM_TYPES,
     HypervisorName,
     parse_hvparams,
 )
-from ganeti.model.parameters import NDPARAM_TYPES, RESET, enforce_types
+from ganeti.model.parameters import (
+    BEPARAM_REQUEST_TYPES,
+    NDPARAM_TYPES,
+    NICPARAM_TYPES,
+    RESET,
+    NicMode,
+    ParameterType,
+    enforce_types,
+)
 from ganeti.model.policy_request import parse_bounds, parse_specs
 from ganeti.model.templates import ALL_DISKPARAM_TYPES, DiskTemplate, parse_diskparams
 
@@ -49,6 +57,19 @@ def hvparams(given: Given) -> dict[str, dict[str, Any]] | None:
     return found or None
 
 
+def beparams(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Backend parameters; None when there are none."""
+    return enforce_types(given, BEPARAM_REQUEST_TYPES, RESET) or None
+
+
+def nicparams(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """NIC parameters; None when there are none."""
+    typed = enforce_types(given, NICPARAM_TYPES, RESET)
+    if typed.get("mode") not in RESET:
+        known("NIC mode", [typed["mode"]], NicMode)
+    return typed or None
+
+
 def policy(options: Values) -> dict[str, Any] | None:
     """Keys of an instance policy, of the cluster or of a group; None when there are none."""
     from ganeti.model import codec
@@ -70,3 +91,33 @@ def policy(options: Values) -> dict[str, Any] | None:
         if ratio is not None:
             request[key] = ratio
     return request or None
+
+
+def collector_switches(given: Mapping[str, Any]) -> dict[str, bool] | None:
+    """Which data collectors to switch on or off; None when there are none."""
+    return enforce_types(given, dict.fromkeys(given, ParameterType.BOOL)) or None
+
+
+def collector_intervals(given: Mapping[str, Any]) -> dict[str, int] | None:
+    """Microseconds by data collector, from seconds; None when there are none."""
+    return {name: _microseconds(name, value) for name, value in given.items()} or None
+
+
+def _microseconds(name: str, seconds: Any) -> int:
+    try:
+        return int(float(seconds) * 1_000_000)
+    except (TypeError, ValueError, OverflowError) as err:
+        raise wrong(f"Interval of data collector {name}: '{seconds}' is no number") from err
+
+
+def private_values(option: str, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Values that are not shown; C{-NAME} is the word default. None when there are none."""
+    from ganeti.model.parameters import DEFAULT
+    from ganeti.model.secret import Secret
+
+    found = {}
+    for name, value in given.items():
+        if isinstance(value, bool):
+            raise wrong(f"Option {option}: {name} needs a value")
+        found[name] = Secret(DEFAULT if value is None else value)
+    return found or None

@@ -37,7 +37,7 @@ from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.operations.unit import END, HookPlan, NameResolver, NodeCalls
 from ganeti.paths import Paths
-from ganeti.rpc.calls import Call, encode_call
+from ganeti.rpc.calls import Call, LogicalFile, encode_call
 from ganeti.rpc.nodes import NodeRpc
 from ganeti.rpc.transport import NodeAddress
 from ganeti.store.commit import Store
@@ -66,6 +66,7 @@ class Services:
     clock: IReactorTime
     random: Randomness
     forget: Callable[[ActiveJob], None]
+    files: Callable[[], dict[LogicalFile, str]]
 
     def now_ns(self) -> int:
         return int(self.clock.seconds() * 1e9)
@@ -133,6 +134,9 @@ class Context:
 
     def log_entry(self, kind: str, message: Any) -> None:
         self._s.logs.add(self.id, self.op_index, message, kind)
+
+    def cluster_files(self) -> dict[LogicalFile, str]:
+        return self._s.files()
 
     async def checkpoint(self) -> None:
         self.check_canceled()

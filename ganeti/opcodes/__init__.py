@@ -9,7 +9,12 @@ import msgspec
 from ganeti.errors import OpCodeUnknown, ParseError
 from ganeti.model import codec
 from ganeti.opcodes.base import OpCode, dependencies, op_id, reason_source, summary
-from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.cluster import (
+    OpClusterDestroy,
+    OpClusterPostInit,
+    OpClusterRedistConf,
+    OpClusterSetParams,
+)
 from ganeti.opcodes.complaints import explain
 from ganeti.opcodes.group import (
     OpGroupAdd,
@@ -50,6 +55,8 @@ __all__ = [
 _ALL: tuple[type[OpCode], ...] = (
     OpClusterPostInit,
     OpClusterDestroy,
+    OpClusterSetParams,
+    OpClusterRedistConf,
     OpNodeAdd,
     OpNodeRemove,
     OpNodeSetParams,

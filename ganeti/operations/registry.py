@@ -6,7 +6,9 @@ from typing import Any
 
 from ganeti.opcodes.base import op_id
 from ganeti.operations.cluster.destroy import ClusterDestroy
+from ganeti.operations.cluster.modify import ClusterSetParams
 from ganeti.operations.cluster.post_init import ClusterPostInit
+from ganeti.operations.cluster.redist import ClusterRedistConf
 from ganeti.operations.group.add import GroupAdd
 from ganeti.operations.group.assign import GroupAssignNodes
 from ganeti.operations.group.modify import GroupSetParams
@@ -34,6 +36,8 @@ from ganeti.operations.unit import Unit
 _ALL: tuple[type[Unit[Any, Any]], ...] = (
     ClusterPostInit,
     ClusterDestroy,
+    ClusterSetParams,
+    ClusterRedistConf,
     NodeAdd,
     NodeRemove,
     NodeSetParams,

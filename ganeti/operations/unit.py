@@ -19,7 +19,7 @@ from ganeti.model.recovery import Action, Compensation
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
-from ganeti.rpc.calls import Call
+from ganeti.rpc.calls import Call, LogicalFile
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -205,6 +205,9 @@ class JobContext(Protocol):
 
     def log_entry(self, kind: str, message: Any) -> None:
         """A line of another type than C{message}, like C{delay-test}."""
+
+    def cluster_files(self) -> Mapping[LogicalFile, str]:
+        """The cluster's own files that this node has, with their contents: keys among them."""
 
     async def checkpoint(self) -> None:
         """@raise ganeti.errors.JobCanceled: somebody cancelled the job meanwhile."""

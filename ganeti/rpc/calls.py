@@ -241,7 +241,11 @@ class SetRole(Call[None], frozen=True, kw_only=True, tag="set_role"):
 
 
 class WriteSsconf(Call[None], frozen=True, kw_only=True, tag="write_ssconf"):
-    """Write ssconf files; on nodes that do not write them from their own copy of the log."""
+    """
+    Write ssconf files.
+
+    A candidate writes all its files again, from its own copy of the log.
+    """
 
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True

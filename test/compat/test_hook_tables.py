@@ -42,6 +42,7 @@ OURS = {path: entry for path, entry in TABLE["paths"].items() if entry["opcode"]
 REQUESTS: dict[str, dict[str, Any]] = {
     "OP_CLUSTER_POST_INIT": {},
     "OP_CLUSTER_DESTROY": {},
+    "OP_CLUSTER_SET_PARAMS": {"candidate_pool_size": 5},
     "OP_NODE_ADD": {"node_name": "node4.example.com"},
     "OP_NODE_REMOVE": {"node_name": "node3.example.com"},
     "OP_NODE_SET_PARAMS": {"node_name": "node3.example.com", "drained": True},
@@ -94,6 +95,7 @@ MASTER, NODE2, NODE3, NODE4 = (node_uuid(number) for number in range(1, 5))
 NODES: dict[tuple[str, str], set[str]] = {
     ("cluster-init", "master"): {MASTER},
     ("cluster-destroy", "master"): {MASTER},
+    ("cluster-modify", "master"): {MASTER},
     ("node-add", "all existing nodes but the new one"): {MASTER, NODE2, NODE3},
     ("node-add", "the same + the new node"): {MASTER, NODE2, NODE3, NODE4},
     ("node-remove", "all nodes but the removed one"): {MASTER, NODE2},

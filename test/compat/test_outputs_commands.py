@@ -49,6 +49,7 @@ UNKNOWN_IS_SAID = "an unknown name is said on standard error"
 
 DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-cluster", 8): ARBITRARY_ORDER,
+    ("gnt-cluster", 80): "a wrong NIC mode is no corrupt configuration file",
     ("gnt-cluster", 149): ARBITRARY_ORDER,
     ("gnt-debug", 8): NO_TRACEBACK,
     ("gnt-debug", 11): NO_TRACEBACK,

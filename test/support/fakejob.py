@@ -19,7 +19,7 @@ from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
 from ganeti.operations.unit import END, Change, HookPlan, LockRequest, Unit
 from ganeti.paths import Paths
-from ganeti.rpc.calls import Call, decode_call
+from ganeti.rpc.calls import Call, LogicalFile, decode_call
 from ganeti.store.reservations import ReservationTable, job_owner
 from ganeti.utils.hosts import Host
 from ganeti.utils.randomness import SeededRandomness
@@ -114,6 +114,7 @@ class FakeJob:
         self.lines: list[str] = []
         self.entries: list[tuple[str, Any]] = []
         self.hooks_run: list[tuple[str, str, tuple[str, ...]]] = []
+        self.files: dict[LogicalFile, str] = {}
         self.canceled = False
         self._undos: list[tuple[str, Any]] = []
 
@@ -191,6 +192,9 @@ class FakeJob:
 
     def log_entry(self, kind: str, message: Any) -> None:
         self.entries.append((kind, message))
+
+    def cluster_files(self) -> dict[LogicalFile, str]:
+        return self.files
 
     async def checkpoint(self) -> None:
         if self.canceled:

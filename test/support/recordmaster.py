@@ -372,10 +372,14 @@ def _os_rows(text: str, fields: list[str]) -> list[list[Any]]:
         r"Node: (\S+), status: valid \(path: (\S+)\) \[API versions: ([\d, ]+)\]", text
     )
     versions = [int(v) for v in nodes[0][2].split(",")] if nodes else []
+    versions = versions or [int(v) for v in re.findall(r"^    - (\d+)$", text, re.MULTILINE)]
     values = {
         "name": "noop",
         "valid": True,
         "variants": [],
+        "parameters": [],
+        "api_versions": versions,
+        "trusted": True,
         "hidden": False,
         "blacklisted": False,
         "node_status": {

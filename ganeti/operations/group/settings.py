@@ -18,6 +18,7 @@ from ganeti.operations.node.static_state import (
     check_hv_state,
     merged_state,
 )
+from ganeti.utils.text import nice_sort_key
 
 
 def changed_group(
@@ -62,7 +63,7 @@ def check_exclusive_storage(before: Configuration, after: Configuration) -> None
 
     @raise OpPrereqError: an instance has others.
     """
-    for node in after.nodes.values():
+    for node in sorted(after.nodes.values(), key=lambda node: nice_sort_key(node.name)):
         was = before.filled_ndparams(before.nodes[node.uuid]).exclusive_storage
         if was or not after.filled_ndparams(node).exclusive_storage:
             continue
