@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ganeti.errors import GanetiError, JobCanceled, ProgrammerError
 from ganeti.masterd.debts import Debts
-from ganeti.masterd.hooks import HookRunner, hooks_request_id
+from ganeti.masterd.hooks import Answers, HookRunner, hooks_request_id
 from ganeti.masterd.joblog import LogBook
 from ganeti.masterd.jobs import ActiveJob, Change, Jobs
 from ganeti.masterd.locks import LockManager
@@ -273,6 +273,11 @@ class Context:
     ) -> None:
         active, index = self._active, self.op_index
         await self._s.hooks.run(active, index, hooks, phase, nodes, self.warn, after)
+
+    async def hook_results(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> Answers:
+        if not self._active.stored_running:
+            await self._record(())
+        return await self._s.hooks.ask(self._active, self.op_index, hooks, phase, nodes)
 
     def _next_step(self) -> int:
         self._steps += 1

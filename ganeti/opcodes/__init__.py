@@ -38,6 +38,7 @@ from ganeti.opcodes.node import OpNodeAdd, OpNodePowercycle, OpNodeRemove, OpNod
 from ganeti.opcodes.os import OpOsDiagnose
 from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
+from ganeti.opcodes.verify import OpClusterVerify, OpClusterVerifyConfig, OpClusterVerifyGroup
 
 __all__ = [
     "OPCODES",
@@ -55,6 +56,9 @@ __all__ = [
 _ALL: tuple[type[OpCode], ...] = (
     OpClusterPostInit,
     OpClusterDestroy,
+    OpClusterVerify,
+    OpClusterVerifyConfig,
+    OpClusterVerifyGroup,
     OpClusterSetParams,
     OpClusterRedistConf,
     OpNodeAdd,

@@ -8,6 +8,9 @@ from ganeti.opcodes.base import op_id
 from ganeti.operations.cluster.destroy import ClusterDestroy
 from ganeti.operations.cluster.modify import ClusterSetParams
 from ganeti.operations.cluster.post_init import ClusterPostInit
+from ganeti.operations.cluster.verify.config import ClusterVerifyConfig
+from ganeti.operations.cluster.verify.group import ClusterVerifyGroup
+from ganeti.operations.cluster.verify.jobs import ClusterVerify
 from ganeti.operations.cluster.redist import ClusterRedistConf
 from ganeti.operations.group.add import GroupAdd
 from ganeti.operations.group.assign import GroupAssignNodes
@@ -36,6 +39,9 @@ from ganeti.operations.unit import Unit
 _ALL: tuple[type[Unit[Any, Any]], ...] = (
     ClusterPostInit,
     ClusterDestroy,
+    ClusterVerify,
+    ClusterVerifyConfig,
+    ClusterVerifyGroup,
     ClusterSetParams,
     ClusterRedistConf,
     NodeAdd,

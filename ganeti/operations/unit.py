@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from ganeti.errors import GanetiError
+    from ganeti.model.live import HookResult
     from ganeti.paths import Paths
     from ganeti.utils.hosts import Host
     from ganeti.utils.randomness import Randomness
@@ -193,6 +194,11 @@ class JobContext(Protocol):
 
     async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
         """Run hooks now: post hooks that cannot wait for the unit's end (destroy, node remove)."""
+
+    async def hook_results(
+        self, hooks: HookPlan, phase: str, nodes: Sequence[str]
+    ) -> dict[str, tuple[HookResult, ...] | GanetiError]:
+        """Run hooks now, and return what each node says, by uuid: nothing is done about it."""
 
     def log(self, message: str) -> None:
         """A plain line in the job's log."""

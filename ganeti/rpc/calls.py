@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from ganeti.errors import ParseError
 from ganeti.model import codec
 from ganeti.model.disk import Disk
+from ganeti.model.findings import NodeFindings, ParameterFile, Peer
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.live import HookResult, InstanceRuntime, InstanceSpec, NodeResources, OsInfo
 from ganeti.model.secret import Secret
@@ -218,6 +219,36 @@ class StorePosition(Call[LogPosition], frozen=True, kw_only=True, tag="store_pos
 
     timeout_s: ClassVar[float] = 10.0
     roles: ClassVar[frozenset[Role]] = MASTER_AND_CANDIDATES
+
+
+class VerifyNode(Call[NodeFindings], frozen=True, kw_only=True, tag="verify_node"):
+    """
+    What is there of all this? One call with every question of a verification.
+
+    Paths are those of a real machine; a node of a virtual cluster puts its root before them.
+    """
+
+    timeout_s: ClassVar[float] = 60.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    answer_limit: ClassVar[int] = 8 << 20
+    certificates: bool = False
+    machine: bool = False
+    """Is the machine set up at all?"""
+    hypervisors: tuple[HypervisorName, ...] = ()
+    parameter_files: tuple[ParameterFile, ...] = ()
+    files: tuple[str, ...] = ()
+    """Checksums of these."""
+    peers: tuple[Peer, ...] = ()
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1811
+    """On which peers are to answer."""
+    bridges: tuple[str, ...] = ()
+    oses: bool = False
+    disks: tuple[Disk, ...] = ()
+    templates: tuple[DiskTemplate, ...] = ()
+    """Where to look for disks that nobody asked about."""
+    storage: tuple[tuple[str, str], ...] = ()
+    """(storage type, directory) of file storage."""
+    programs: tuple[str, ...] = ()
 
 
 # -- Membership and the cluster's state
@@ -619,6 +650,7 @@ NodeCall = (
     | CheckFileStorage
     | ListRequests
     | StorePosition
+    | VerifyNode
     | SetRole
     | WriteSsconf
     | StoreAppend

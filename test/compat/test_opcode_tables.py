@@ -128,6 +128,8 @@ def shape_of(kind: inspect.Type) -> Shape:
             return ("mods", shape_of(item.fields[-1].type)[1])
         case inspect.VarTupleType() | inspect.ListType():
             return ("list", shape_of(kind.item_type))
+        case inspect.FrozenSetType():
+            return ("set", shape_of(kind.item_type))
         case inspect.TupleType():
             return ("tuple", *map(shape_of, kind.item_types))
         case inspect.DictType():

@@ -110,6 +110,8 @@ def _run_again(record: Record, cluster_dir: Path) -> Ran:
     master = _recorded_master(record)
     node = VirtualNode(cluster_dir, record.node, master)
     (cluster_dir / "hosts").write_text(HOSTS)
+    for number in (1, 2, 3):
+        (cluster_dir / f"node{number}").mkdir(exist_ok=True)
     (cluster_dir / "TMP").mkdir()
     (cluster_dir / "TMP" / "job.json").write_text(JOB)
     server = node.serve(RecordMaster(record)) if master == record.node else None

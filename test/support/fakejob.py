@@ -19,7 +19,7 @@ from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
 from ganeti.operations.unit import END, Change, HookPlan, LockRequest, Unit
 from ganeti.paths import Paths
-from ganeti.rpc.calls import Call, LogicalFile, decode_call
+from ganeti.rpc.calls import Call, HookPhase, LogicalFile, RunHooks, decode_call
 from ganeti.store.reservations import ReservationTable, job_owner
 from ganeti.utils.hosts import Host
 from ganeti.utils.randomness import SeededRandomness
@@ -180,6 +180,13 @@ class FakeJob:
 
     async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
         self.hooks_run.append((hooks.path, phase, tuple(nodes)))
+
+    async def hook_results(
+        self, hooks: HookPlan, phase: str, nodes: Sequence[str]
+    ) -> dict[str, Any]:
+        await self.run_hooks(hooks, phase, nodes)
+        call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=dict(hooks.env))
+        return await self.rpc.call_all(nodes, call)
 
     def log(self, message: str) -> None:
         self.lines.append(message)

@@ -71,12 +71,18 @@ class RecordMaster:
     def _QueryInstances(self, names: list[str], _fields: list[str], _lock: bool) -> Any:
         if self._error is not None and "does not match" in str(self._error):
             return []
-        if self._record.shown:
+        if self._record.shown and not names:
             return [[name] for name in re.findall(r"^  (\S+)\r$", self._record.shown, re.M)[:3]]
         known = [name for name in names if not name.startswith("nosuch")]
+        if self._record.command == "console":
+            return [self._console(name) for name in known]
         if "--tags" in self._record.argv:
             return [["instance3", ["t1", "t2"]]]
         return [[name] for name in known or ["instance1", "instance2"]]
+
+    def _console(self, name: str) -> list[Any]:
+        message = {"instance": name, "kind": "msg", "message": self._record.stdout.rstrip()}
+        return [name, message if self._record.status == 0 else None, None]
 
     def _QueryNodes(self, names: list[str], fields: list[str], _lock: bool) -> Any:
         if self._record.command == "add":
@@ -84,6 +90,13 @@ class RecordMaster:
                 "already in the cluster" in self._record.stderr or "--readd" in self._record.argv
             )
             return [[names[0] for _field in fields]] if present else []
+        if self._record.command in ("command", "copyfile"):
+            offline = "offline node(s): node3" in self._record.stderr
+            known = names or ["node1", "node2", "node3"]
+            values = [{"name": n, "offline": offline and n == "node3"} for n in known]
+            common = {"master": False, "ndp/ssh_port": 22}
+            rows = [common | v | {"master": v["name"] == "node1"} for v in values]
+            return [[row.get(field, "") for field in fields] for row in rows]
         if self._record.command != "info":
             return []
         nodes = recorded.parse_tree(self._record.stdout.rstrip("\n").splitlines())
@@ -129,8 +142,29 @@ class RecordMaster:
     ) -> Any:
         if isinstance(self._error, JobLost):
             raise self._error
+        if self._record.command == "verify":
+            return self._verification(_job_id, serial)
         entries = recorded.log_entries(self._record.stdout)
         return [[self._status()], [e for e in entries if e[0] > (serial or 0)]]
+
+    def _verification(self, job_id: int, serial: int | None) -> Any:
+        """One of the jobs of a verification; the one that made them has no log."""
+        entries = recorded.log_entries(self._sections().get(job_id, ""))
+        status = "success" if job_id == self._job_ids[0] else self._status()
+        return [[status], [e for e in entries if e[0] > (serial or 0)]]
+
+    def _sections(self) -> dict[int, str]:
+        """What was printed while each job was waited for."""
+        parts = re.split(r"^Waiting for job (\d+) \.\.\.$", self._record.stdout, flags=re.M)
+        return {int(job_id): text for job_id, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+    def _verified(self, job_id: int) -> Any:
+        """The result of such a job."""
+        sections = self._sections()
+        if job_id != self._job_ids[0]:
+            return self._record.status == 0 or "ERROR" not in sections.get(job_id, "ERROR")
+        line = re.match(r"Submitted jobs (.*)", self._record.stdout)
+        return {"jobs": [[True, int(each)] for each in line[1].split(", ")]}
 
     def _status(self) -> str:
         if self._error is None:
@@ -141,8 +175,15 @@ class RecordMaster:
         if self._record.command == "info" and self._record.program == "gnt-job":
             jobs = recorded.parse_tree(self._record.stdout.splitlines())
             return [_job_row(job, job_id, fields) for job, job_id in zip(jobs, ids, strict=True)]
+        if self._record.command == "verify" and (not self._error or ids[0] == 1):
+            return [["success", ["success"], [self._verified(ids[0])]]]
+        if self._record.command == "reinstall" and self._asks_for_systems():
+            return [["success", ["success"], [self._result()]]]
         result = encode_error(self._error) if self._error else self._result()
         return [[self._status(), [self._status()], [result]]]
+
+    def _asks_for_systems(self) -> bool:
+        return any(op["OP_ID"] == "OP_OS_DIAGNOSE" for op in self._ops)
 
     def _result(self) -> Any:
         kind = self._ops[0]["OP_ID"] if hasattr(self, "_ops") else ""
@@ -155,6 +196,10 @@ class RecordMaster:
             return [line.split(" ") for line in self._record.stdout.splitlines()]
         if kind == "OP_NODE_SET_PARAMS":
             return [list(m) for m in re.findall(r"^ - (\w+) +-> (.*)$", self._record.stdout, re.M)]
+        if kind == "OP_INSTANCE_SET_PARAMS":
+            return [list(m) for m in re.findall(r"^ - (\S+) +-> (.*)$", self._record.stdout, re.M)]
+        if kind == "OP_INSTANCE_RENAME":
+            return re.fullmatch(r"Instance '.*' renamed to '(.*)'\n", self._record.stdout)[1]
         if kind == "OP_INSTANCE_QUERY_DATA":
             text = recorded.uncut(self._record.stdout)
             lines = [line for line in text.splitlines() if not re.match(r"\w{3} \w{3} ", line)]

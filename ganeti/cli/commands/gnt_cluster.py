@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ganeti.cli.commands.tag_table import tag_commands
-from ganeti.cli.options import cluster, common
-from ganeti.cli.program import Arg, Command, Program, host, one
+from ganeti.cli.options import cluster, common, verify
+from ganeti.cli.program import Arg, Command, Program, host, many, one
 
 PROGRAM = Program(
     "gnt-cluster",
@@ -53,6 +53,33 @@ PROGRAM = Program(
             "gnt-cluster redist-conf",
             (),
             cluster.REDIST_OPTIONS,
+        ),
+        Command(
+            "verify",
+            "cluster_verify:verify",
+            "",
+            "Check the configuration, the nodes, and what is on them",
+            "gnt-cluster verify --error-codes",
+            (),
+            verify.VERIFY_OPTIONS,
+        ),
+        Command(
+            "command",
+            "cluster_command:command",
+            "[-n node...] <command>",
+            "Run a command on all nodes",
+            "gnt-cluster command -n node2.example.com uptime",
+            many("command", 1),
+            verify.COMMAND_OPTIONS,
+        ),
+        Command(
+            "copyfile",
+            "cluster_command:copyfile",
+            "[-n node...] <filename>",
+            "Copy a file to all other nodes",
+            "gnt-cluster copyfile /etc/hosts",
+            one("file"),
+            verify.COPYFILE_OPTIONS,
         ),
         Command(
             "version",
