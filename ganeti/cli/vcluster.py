@@ -201,6 +201,7 @@ def _parser() -> OptionParser:
         prog="vcluster-setup",
         usage="%prog [options] DIRECTORY",
         description="Make a virtual cluster: many nodes on this machine, in one folder.",
+        epilog="Example: vcluster-setup -c 5 ~/cluster",
     )
     parser.add_option(
         "-c", dest="nodes", type="int", default=3, metavar="N", help="virtual nodes (default: 3)"
