@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
+from ganeti.model import codec
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
 from ganeti.model.recovery import Action, Compensation, MarkInstance, OnNode
@@ -81,3 +82,37 @@ def _object_name(config: Configuration, uuid: str) -> str:
 def _words(tag: str) -> str:
     """C{stop_instance} as words."""
     return tag.replace("_", " ")
+
+
+_SECRET_FIELDS = ("osparams_private", "osparams_private_cluster")
+
+
+def describe_changes(what: str, before: Any, after: Any) -> tuple[str, ...]:
+    """
+    A line for each value that differs between two records of a kind.
+
+    @param what: of which it is, C{node group g1} say.
+    """
+    old, new = dict(_leaves(codec.to_builtins(before))), dict(_leaves(codec.to_builtins(after)))
+    changed = (path for path in {**old, **new} if old.get(path) != new.get(path))
+    return tuple(
+        f"set {'/'.join(path)} of {what} to {_shown(path, new[path])}"
+        if path in new
+        else f"unset {'/'.join(path)} of {what}"
+        for path in changed
+    )
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Values that are no dictionaries, by the keys that lead to them."""
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, item in value.items():
+        yield from _leaves(item, (*path, str(key)))
+
+
+def _shown(path: tuple[str, ...], value: Any) -> Any:
+    if path[0] in _SECRET_FIELDS:
+        return _REDACTED
+    return list(value) if isinstance(value, tuple) else value

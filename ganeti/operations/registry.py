@@ -8,10 +8,10 @@ from ganeti.opcodes.base import op_id
 from ganeti.operations.cluster.destroy import ClusterDestroy
 from ganeti.operations.cluster.modify import ClusterSetParams
 from ganeti.operations.cluster.post_init import ClusterPostInit
+from ganeti.operations.cluster.redist import ClusterRedistConf
 from ganeti.operations.cluster.verify.config import ClusterVerifyConfig
 from ganeti.operations.cluster.verify.group import ClusterVerifyGroup
 from ganeti.operations.cluster.verify.jobs import ClusterVerify
-from ganeti.operations.cluster.redist import ClusterRedistConf
 from ganeti.operations.group.add import GroupAdd
 from ganeti.operations.group.assign import GroupAssignNodes
 from ganeti.operations.group.modify import GroupSetParams

@@ -10,6 +10,7 @@ from ganeti.model.locks import Level, exclusive
 from ganeti.model.names import check_object_name
 from ganeti.model.state import State
 from ganeti.opcodes.group import OpGroupAdd
+from ganeti.operations.describing import describe_changes
 from ganeti.operations.group.hooks import group_hooks
 from ganeti.operations.group.settings import changed_group
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
@@ -33,6 +34,11 @@ class GroupAdd(Unit[OpGroupAdd, NodeGroup]):
 
     def hooks(self, plan: NodeGroup) -> HookPlan:
         return group_hooks("group-add", self.job.snapshot().config, {"GROUP_NAME": plan.name})
+
+    def describe(self, plan: NodeGroup) -> tuple[str, ...]:
+        what = f"node group {plan.name}"
+        empty = NodeGroup(uuid=plan.uuid, name=plan.name)
+        return (f"add {what}", *describe_changes(what, empty, plan))
 
     async def execute(self, plan: NodeGroup) -> None:
         def change(state: State) -> Delta:

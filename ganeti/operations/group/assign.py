@@ -15,6 +15,7 @@ from ganeti.model.locks import Level, exclusive
 from ganeti.model.node import Node
 from ganeti.model.state import State
 from ganeti.opcodes.group import OpGroupAssignNodes
+from ganeti.operations.describing import node_name
 from ganeti.operations.group.settings import check_exclusive_storage
 from ganeti.operations.unit import LockRequest, Unit
 from ganeti.utils.text import nice_sort_key
@@ -88,6 +89,13 @@ class GroupAssignNodes(Unit[OpGroupAssignNodes, AssignPlan]):
                 "In their new group the following instances violate the instance policy:"
                 f" {', '.join(found)}"
             )
+
+    def describe(self, plan: AssignPlan) -> tuple[str, ...]:
+        config = self.job.snapshot().config
+        group = config.groups[plan.group].name
+        return tuple(
+            f"move node {node_name(config, uuid)} to node group {group}" for uuid in plan.nodes
+        )
 
     async def execute(self, plan: AssignPlan) -> None:
         def change(state: State) -> Delta:

@@ -31,6 +31,9 @@ class GroupRemove(Unit[OpGroupRemove, NodeGroup]):
     def hooks(self, plan: NodeGroup) -> HookPlan:
         return group_hooks("group-remove", self.job.snapshot().config, {"GROUP_NAME": plan.name})
 
+    def describe(self, plan: NodeGroup) -> tuple[str, ...]:
+        return (f"remove node group {plan.name}",)
+
     async def execute(self, plan: NodeGroup) -> None:
         def change(state: State) -> Delta:
             _check_removable(state.config, state.config.find_group(plan.uuid))

@@ -46,6 +46,9 @@ class GroupRename(Unit[OpGroupRename, NodeGroup]):
         env = {"OLD_NAME": plan.name, "NEW_NAME": self.op.new_name}
         return group_hooks("group-rename", config, env, config.group_nodes(plan.uuid))
 
+    def describe(self, plan: NodeGroup) -> tuple[str, ...]:
+        return (f"rename node group {plan.name} to {self.op.new_name}",)
+
     async def execute(self, plan: NodeGroup) -> str:
         new_name = self.op.new_name
 

@@ -136,6 +136,30 @@ class GeneralTests(ModifyCase):
         plan = self.successResultOf(Deferred.fromCoroutine(planning))
         self.assertEqual(plan.settings, {"max_running_jobs": 7, "mac_prefix": "aa:00:01"})
 
+    def test_description(self) -> None:
+        """It also says so in words, value by value, without secrets."""
+        self.change_cluster(candidate_pool_size=1)
+        node = replace(self.job.config.nodes[node_uuid(2)], master_candidate=False)
+        self.set_config(self.job.config.with_node(node))
+        op = OpClusterSetParams(
+            beparams={"vcpus": 2},
+            candidate_pool_size=3,
+            hidden_os=((ListAction.ADD, "x"),),
+            osparams_private_cluster={"a": {"b": Secret("hush")}},
+        )
+        planning = plan_unit(ClusterSetParams, op, self.job)
+        plan = self.successResultOf(Deferred.fromCoroutine(planning))
+        self.assertEqual(
+            ClusterSetParams(op, self.job).describe(plan),
+            (
+                "set beparams/default/vcpus of the cluster to 2",
+                "set candidate_pool_size of the cluster to 3",
+                "set hidden_os of the cluster to ['x']",
+                "set osparams_private_cluster/a/b of the cluster to <redacted>",
+                "make node node2.example.com a master candidate",
+            ),
+        )
+
     def test_hooks(self) -> None:
         """The new volume group is told; C{None} when it stays."""
         for vg_name, told in ((None, "None"), ("", "")):
@@ -526,7 +550,6 @@ class HypervisorTests(ModifyCase):
             " writethrough (current value: 'x', from cluster defaults for the OS)",
             os_hvp={"busybox": {"kvm": {"disk_cache": "x"}}},
         )
-
 
     def test_not_enabled_but_in_use(self) -> None:
         """So it is for instances of a hypervisor that is not enabled any more."""

@@ -84,6 +84,45 @@ class GroupTests(SynchronousTestCase):
         return self.job.config.find_group(name)
 
 
+class DescriptionTests(GroupTests):
+    def test_words(self) -> None:
+        """What a dry run tells."""
+        self.run_op(OpGroupSetParams(group_name="other", ndparams={"ovs": True}))
+        drbd = {DiskTemplate.DRBD: {"metavg": "x"}}
+        wanted: list[tuple[OpCode, tuple[str, ...]]] = [
+            (
+                OpGroupAdd(group_name="new", diskparams=drbd),
+                (
+                    "add node group new",
+                    "set diskparams/drbd/metavg of node group new to x",
+                ),
+            ),
+            (
+                OpGroupSetParams(
+                    group_name="other", ndparams={"ovs": None, "ssh_port": 23}, diskparams=drbd
+                ),
+                (
+                    "unset ndparams/ovs of node group other",
+                    "set ndparams/ssh_port of node group other to 23",
+                    "set diskparams/drbd/metavg of node group other to x",
+                ),
+            ),
+            (
+                OpGroupRename(group_name="other", new_name="new"),
+                ("rename node group other to new",),
+            ),
+            (OpGroupRemove(group_name="other"), ("remove node group other",)),
+            (
+                OpGroupAssignNodes(group_name="other", nodes=("node3",)),
+                ("move node node3.example.com to node group other",),
+            ),
+        ]
+        for op, lines in wanted:
+            kind = UNITS[op_id(op)]
+            plan = self.successResultOf(Deferred.fromCoroutine(plan_unit(kind, op, self.job)))
+            self.assertEqual(kind(op, self.job).describe(plan), lines)
+
+
 class AddTests(GroupTests):
     def test_defaults(self) -> None:
         """A new group is empty, and inherits everything."""
