@@ -47,6 +47,8 @@ NO_TRACEBACK = "a clear message where the original shows a traceback"
 ARBITRARY_ORDER = "the original writes sets and dictionaries in any order, ours are sorted"
 UNKNOWN_IS_SAID = "an unknown name is said on standard error"
 
+NO_CHECK_OPTIONS = "3.1 has no such option for this command: names are not checked by default"
+
 DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-cluster", 8): ARBITRARY_ORDER,
     ("gnt-cluster", 80): "a wrong NIC mode is no corrupt configuration file",
@@ -68,6 +70,9 @@ DIFFERENT: dict[tuple[str, int], str] = {
     ("gnt-instance", 61): "the error has a type too",
     ("gnt-instance", 101): NO_TRACEBACK,
     ("gnt-instance", 134): NO_TRACEBACK,
+    ("gnt-instance", 277): NO_CHECK_OPTIONS,
+    ("gnt-instance", 280): NO_CHECK_OPTIONS,
+    ("gnt-instance", 281): NO_CHECK_OPTIONS,
     ("gnt-job", 3): "the record is cut: its column widths come from what is missing",
     ("gnt-job", 11): NO_TRACEBACK,
     ("gnt-job", 42): "the original does not align columns that hold lists",
