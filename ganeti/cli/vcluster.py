@@ -37,10 +37,12 @@ NODED_PORT = 1811
 _IP_LIMIT_S = 20
 
 # What gnt-cluster init needs to be told on a virtual node.
-INIT_OPTIONS = (
-    *("--no-etc-hosts", "--no-ssh-init", "--master-netdev=lo", "--enabled-hypervisors=fake"),
+_INIT_OPTIONS = (
+    *("--no-etc-hosts", "--no-ssh-init", "--master-netdev=lo"),
     "--enabled-disk-templates=file,sharedfile,diskless",
 )
+INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake")
+KVM_INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake,kvm")
 
 
 class SetupError(GanetiError):

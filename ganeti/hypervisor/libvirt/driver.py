@@ -57,7 +57,7 @@ Heard = Callable[[Any, Any, int, int, object], None]
 """libvirt's callback of lifecycle events: connection, domain, event, detail, nothing of ours."""
 
 
-class _Process:
+class Library:
     """
     What libvirt has once in a process: its event loop, and its embedded drivers.
 
@@ -236,7 +236,7 @@ class LibvirtDriver:
         libvirt = import_libvirt()
         uri = self._thd_uri()
         try:
-            connection = _Process.thd_open(libvirt, uri, self._thd_lifecycle)
+            connection = Library.thd_open(libvirt, uri, self._thd_lifecycle)
         except libvirt.libvirtError as err:
             raise HypervisorError(f"Cannot connect to {uri}: {text_of(err)}") from err
         self._thd_opened(connection)
@@ -271,7 +271,7 @@ class LibvirtDriver:
             if connection is None:
                 return
             try:
-                _Process.thd_close(connection, self._thd_lifecycle)
+                Library.thd_close(connection, self._thd_lifecycle)
             except import_libvirt().libvirtError as err:
                 log.warn("libvirt's connection was not closed: {text}", text=text_of(err))
 

@@ -38,6 +38,9 @@ capability_filters = [ "cpu-unavailable-features" ]
 # What libvirt appends at most: /lib/qemu/channel/target/domain-NNNNN-<20>/org.qemu.guest_agent.0
 _LONGEST_ROOT = 26
 _LINK_PREFIX = "gnt-"
+SHORT_PATH_FILE = "short-path"
+"""Says, in the folder, what libvirt calls it."""
+
 _CAPABILITIES = "cache/qemu/capabilities"
 
 
@@ -57,7 +60,9 @@ def thd_prepare(directory: str, cache: str) -> str:
         _copy_new(cache, os.path.join(directory, _CAPABILITIES))
     except OSError as err:
         raise HypervisorError(f"Cannot make libvirt's folder {directory}: {err}") from err
-    return thd_short_path(directory)
+    short = thd_short_path(directory)
+    write_atomic(os.path.join(directory, SHORT_PATH_FILE), f"{short}\n".encode())
+    return short
 
 
 def embedded_uri(root: str) -> str:
