@@ -32,10 +32,16 @@ def plan_lines(entry: Any) -> list[str]:
     return [head, *(f"  {line}" for line in lines)] if lines else []
 
 
+_STAMPS = frozenset({"ctime", "mtime", "serial_no"})
+"""What the store sets when an object is written."""
+
+
 def _without_empty(value: Any) -> Any:
-    """C{value} without what is None or holds nothing, at any depth."""
+    """C{value} without what is None or holds nothing, and without stamps, at any depth."""
     if isinstance(value, Mapping):
-        kept = {str(name): _without_empty(item) for name, item in value.items()}
+        kept = {
+            str(name): _without_empty(item) for name, item in value.items() if name not in _STAMPS
+        }
         return {name: item for name, item in kept.items() if not _is_empty(item)}
     if isinstance(value, (list, tuple)):
         return [item for item in map(_without_empty, value) if not _is_empty(item)]

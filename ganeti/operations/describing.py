@@ -71,7 +71,8 @@ def _in_config(config: Configuration, change: Compensation) -> str:
     if isinstance(change, MarkInstance):
         return f"mark instance {subject} as {change.admin_state}"
     what = _words(str(change.__struct_config__.tag))
-    return f"{what} {subject} in the configuration".replace("  ", " ")
+    place = "from" if what.startswith(("remove", "forget")) else "in"
+    return f"{what} {subject} {place} the configuration".replace("  ", " ")
 
 
 def _object_name(config: Configuration, uuid: str) -> str:

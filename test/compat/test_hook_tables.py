@@ -166,6 +166,8 @@ def _each_node(name: str) -> list[str]:
     """A variable that there is for every node, by its names."""
     nodes = [f"node{number}.example.com" for number in (1, 2, 3)]
     return [name.replace("<node name>", node) for node in nodes]
+
+
 @pytest.mark.parametrize("path", sorted(OURS))
 def test_nodes(path: str) -> None:
     """They run where the table says; some run their own, within the operation."""

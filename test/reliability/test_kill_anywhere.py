@@ -13,9 +13,11 @@ from support.killing import (
     Table,
     Victim,
     admin_up,
+    cluster_has,
     in_config,
     negate,
     print_table,
+    tagged,
 )
 from support.ready import add_node_argv, make_cluster
 
@@ -52,6 +54,32 @@ NODE_ADD = Pair(
     Operation("node add", add_node_argv(3), NODE),
     Operation("node remove", ("gnt-node", "remove", "node3.example.com"), negate(NODE)),
 )
+GROUP = in_config("groups", "rack2")
+GROUP_ADD = Pair(
+    Operation(
+        "group add",
+        ("gnt-group", "add", "--node-parameters=spindle_count=2", "rack2"),
+        GROUP,
+    ),
+    Operation("group remove", ("gnt-group", "remove", "rack2"), negate(GROUP)),
+)
+MAIN = in_config("groups", "main")
+GROUP_RENAME = Pair(
+    Operation("group rename", ("gnt-group", "rename", "default", "main"), MAIN),
+    Operation("group rename back", ("gnt-group", "rename", "main", "default"), negate(MAIN)),
+)
+TAGGED = tagged(STILL, "owner:alice")
+TAGS = Pair(
+    Operation("add-tags", ("gnt-instance", "add-tags", STILL, "owner:alice"), TAGGED),
+    Operation("remove-tags", ("gnt-instance", "remove-tags", STILL, "owner:alice"), negate(TAGGED)),
+)
+SEVEN = cluster_has("max_running_jobs", 7)
+MODIFY = Pair(
+    Operation("cluster modify", ("gnt-cluster", "modify", "--max-running-jobs=7"), SEVEN),
+    Operation(
+        "cluster modify back", ("gnt-cluster", "modify", "--max-running-jobs=20"), negate(SEVEN)
+    ),
+)
 
 MASTER = Victim(1, MASTERD)
 TARGET = Victim(2, NODED)
@@ -59,6 +87,7 @@ DEAD_TARGET = Victim(2, NODED, stays_dead=True)
 WALKS = (
     ((ADD_FILE, MASTER), (STARTUP, MASTER), (ADD_DISKLESS, TARGET), (STARTUP, TARGET)),
     ((ADD_FILE, TARGET), (ADD_DISKLESS, MASTER), (NODE_ADD, MASTER), (NODE_ADD, Victim(3, NODED))),
+    ((GROUP_ADD, MASTER), (GROUP_RENAME, MASTER), (TAGS, MASTER), (MODIFY, MASTER)),
 )
 
 

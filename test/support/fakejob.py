@@ -113,6 +113,7 @@ class FakeJob:
         self.undone: list[Any] = []
         self.lines: list[str] = []
         self.entries: list[tuple[str, Any]] = []
+        self._said: list[str] = []
         self.hooks_run: list[tuple[str, str, tuple[str, ...]]] = []
         self.files: dict[LogicalFile, str] = {}
         self.canceled = False
@@ -188,8 +189,13 @@ class FakeJob:
         call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=dict(hooks.env))
         return await self.rpc.call_all(nodes, call)
 
+    def said(self) -> list[str]:
+        """All lines of the log in order, those of lists among them."""
+        return list(self._said)
+
     def log(self, message: str) -> None:
         self.lines.append(message)
+        self._said.append(message)
 
     def info(self, message: str) -> None:
         self.log(f" - INFO: {message}")
@@ -199,6 +205,7 @@ class FakeJob:
 
     def log_entry(self, kind: str, message: Any) -> None:
         self.entries.append((kind, message))
+        self._said += message if kind == "message-list" else []
 
     def cluster_files(self) -> dict[LogicalFile, str]:
         return self.files

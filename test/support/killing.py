@@ -290,6 +290,26 @@ def admin_up(name: str) -> Callable[[VirtualCluster], bool]:
     return look
 
 
+def tagged(name: str, tag: str) -> Callable[[VirtualCluster], bool]:
+    """Has the instance C{name} this tag?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        instances = read_store(cluster.paths(1)).state.config.instances.values()
+        return any(each.name == name and tag in each.tags for each in instances)
+
+    return look
+
+
+def cluster_has(field: str, value: object) -> Callable[[VirtualCluster], bool]:
+    """Has this field of the cluster's record this value?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        record = read_store(cluster.paths(1)).state.config.cluster
+        return bool(getattr(record, field) == value)
+
+    return look
+
+
 def negate(look: Callable[[VirtualCluster], bool]) -> Callable[[VirtualCluster], bool]:
     return lambda cluster: not look(cluster)
 
@@ -300,5 +320,6 @@ def print_table(table: Table, write: Callable[[str], object]) -> None:
 
 
 __all__: Sequence[str] = (
-    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "in_config", "negate",
+    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "cluster_has",
+    "in_config", "negate", "tagged",
 )  # fmt: skip

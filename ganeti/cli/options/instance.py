@@ -364,3 +364,11 @@ SHUTDOWN_OPTIONS = (
     *_MULTIPLE,
 )
 INFO_OPTIONS = (STATIC, SHOW_ALL, common.ROMAN, common.PRIORITY)
+SHOW_COMMAND = Opt(
+    ("--show-cmd",),
+    "show_command",
+    "Print the command that shows the console, and do not run it",
+    "store_true",
+    default=False,
+)
+CONSOLE_OPTIONS = (SHOW_COMMAND, common.PRIORITY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import UNSET
 
 from ganeti.errors import ErrorCode, OpPrereqError
@@ -19,12 +21,16 @@ def enforce_policy(
     sizes: InstanceSizes,
     *,
     ignore: bool,
+    before: InstanceSizes | None = None,
 ) -> None:
     """
     @param ignore: the log tells of violations, and that is all.
+    @param before: the sizes that it has in the group; what is violated already may stay so.
     @raise OpPrereqError: the policy does not allow these sizes.
     """
-    violations = policy_violations(config.group_policy(group), sizes)
+    policy = config.group_policy(group)
+    known = set() if before is None else set(map(_kind, policy_violations(policy, before)))
+    violations = [v for v in policy_violations(policy, sizes) if _kind(v) not in known]
     if not violations:
         return
     text = (
@@ -34,6 +40,11 @@ def enforce_policy(
     if not ignore:
         raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
     job.warn(text)
+
+
+def _kind(violation: str) -> str:
+    """What is wrong, whichever disk has it: disks may have got other numbers."""
+    return re.sub(r"^disk-size/\d+", "disk-size", violation)
 
 
 def _origin(group: NodeGroup) -> str:

@@ -130,7 +130,7 @@ class DescriptionTests(SynchronousTestCase):
         """Disks are told with their uuid and size."""
         lines = self.described(OpInstanceRemove(instance_name="inst1"))
         self.assertRegex(lines[2], r"^remove disk [0-9a-f-]{36} \(\S+\) on node1\.example\.com$")
-        self.assertEqual(lines[-1], "remove instance inst1.example.com in the configuration")
+        self.assertEqual(lines[-1], "remove instance inst1.example.com from the configuration")
 
     def test_tags(self) -> None:
         """The object and the tags."""
@@ -161,9 +161,9 @@ class ActionTests(SynchronousTestCase):
         lines = describe_actions(make_config(nodes=3), actions)
         self.assertEqual(lines[0], "leave cluster on node2.example.com")
         self.assertRegex(lines[1], r"^remove disk \S+ \(\S+\) on node2\.example\.com$")
-        self.assertEqual(lines[2], "remove node node3.example.com in the configuration")
+        self.assertEqual(lines[2], "remove node node3.example.com from the configuration")
         self.assertEqual(lines[3], f"mark instance {gone} as offline")
-        self.assertEqual(lines[4], "forget certificate in the configuration")
+        self.assertEqual(lines[4], "forget certificate from the configuration")
 
 
 class ShownTests(SynchronousTestCase):

@@ -344,6 +344,17 @@ class ParameterTests(ModifyTests):
         self.run_op(beparams={"vcpus": 9}, ignore_ipolicy=True)
         self.assertEqual(self.job.lines, [f" - WARNING: {text}"])
 
+    def test_policy_that_is_violated_already(self) -> None:
+        """What is wrong already keeps nothing else from being changed."""
+        small = (make_disk(1, size=64), make_disk(1, 1, size=32))
+        config = self.job.config.with_disk(small[0]).with_disk(small[1])
+        disks = tuple(disk.uuid for disk in small)
+        self.use(config.with_instance(replace(self.instance, disks=disks)))
+        self.run_op(beparams={"vcpus": 2}, disks=(change("remove", 0),))
+        self.assertEqual([disk.size for disk in self.disks], [32])
+        error = self.fail_op(disks=(change("add", size=48),))
+        self.assertIn("policy: disk-size/1 value 48 is not in range", str(error))
+
     def test_policy_of_group(self) -> None:
         """Limits of the group itself are named as such."""
         config = self.job.config

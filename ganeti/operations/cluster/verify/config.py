@@ -85,7 +85,8 @@ def parameter_problems(config: Configuration) -> Iterator[str]:
         for os_name, settings in sorted(cluster.os_hvp.items()):
             if hypervisor in settings:
                 yield from _problem(hypervisor, own | settings[hypervisor], f"os {os_name}")
-    for instance in config.instances.values():
+    for name in sorted(config.instance_by_name, key=nice_sort_key):
+        instance = config.instances[config.instance_by_name[name]]
         filled = config.filled_hvparams(instance)
         yield from _problem(instance.hypervisor, filled, f"instance {instance.name}")
 

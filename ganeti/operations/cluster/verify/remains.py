@@ -137,7 +137,7 @@ def check_exclusion_tags(report: Report, view: GroupView) -> None:
 
 def notes(report: Report, view: GroupView, state: State) -> None:
     """What is good to know."""
-    instances = list(view.instances())
+    instances = view.instances()
     single = [each for each in instances if not _is_redundant(view, each)]
     unbalanced = [
         each

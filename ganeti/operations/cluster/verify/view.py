@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganeti.errors import GanetiError
@@ -11,6 +11,7 @@ from ganeti.model.findings import NodeFindings
 from ganeti.model.group import NodeGroup
 from ganeti.model.instance import Instance
 from ganeti.model.node import Node
+from ganeti.utils.text import nice_sort_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,12 @@ class GroupView:
         """Of the nodes that answered, by uuid."""
         return {u: answer for u, answer in self.answers.items() if isinstance(answer, NodeFindings)}
 
-    def instances(self) -> Iterator[Instance]:
-        """Those whose primary node is in the group, in natural order within each node."""
-        for node in self.nodes:
-            for instance in self.config.node_instances(node.uuid):
-                if not instance.forthcoming:
-                    yield instance
+    def instances(self) -> list[Instance]:
+        """Those whose primary node is in the group, in natural order."""
+        found = [
+            instance
+            for node in self.nodes
+            for instance in self.config.node_instances(node.uuid)
+            if not instance.forthcoming
+        ]
+        return sorted(found, key=lambda instance: nice_sort_key(instance.name))

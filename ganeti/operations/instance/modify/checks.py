@@ -166,6 +166,7 @@ async def _check_moved(
 def check_sizes(
     job: JobContext,
     config: Configuration,
+    before: Instance,
     instance: Instance,
     disks: Sequence[Disk],
     *,
@@ -175,8 +176,21 @@ def check_sizes(
     @param instance: as it will be, and its C{disks}.
     @raise OpPrereqError: its group's policy does not allow that.
     """
+    group_uuid = config.nodes[instance.primary_node].group
+    stays = group_uuid == config.nodes[before.primary_node].group
+    enforce_policy(
+        job,
+        config,
+        config.groups[group_uuid],
+        _sizes(config, instance, disks),
+        ignore=ignore,
+        before=_sizes(config, before, config.instance_disks(before)) if stays else None,
+    )
+
+
+def _sizes(config: Configuration, instance: Instance, disks: Sequence[Disk]) -> InstanceSizes:
     beparams = config.filled_beparams(instance)
-    sizes = InstanceSizes(
+    return InstanceSizes(
         memory=beparams.maxmem,
         vcpus=beparams.vcpus,
         disks=tuple(disk.size for disk in disks),
@@ -184,5 +198,3 @@ def check_sizes(
         spindle_use=beparams.spindle_use,
         disk_template=disks[0].dev_type if disks else DiskTemplate.DISKLESS,
     )
-    group = config.groups[config.nodes[instance.primary_node].group]
-    enforce_policy(job, config, group, sizes, ignore=ignore)

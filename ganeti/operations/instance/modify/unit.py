@@ -229,8 +229,7 @@ class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
         self, config: Configuration, before: Instance, instance: Instance, changes: DiskChanges
     ) -> None:
         ignore = self.op.ignore_ipolicy
-        if self.op.beparams or self.op.nics or self.op.disks:
-            checks.check_sizes(self.job, config, instance, changes.disks, ignore=ignore)
+        checks.check_sizes(self.job, config, before, instance, changes.disks, ignore=ignore)
         if self.op.beparams and not self.op.force:
             await check_room(self.job, config, before, instance)
 
