@@ -154,7 +154,8 @@ class Scheduler:
             heappush(
                 self._ready if full is None else self._parked.setdefault(full, []), heappop(heap)
             )
-            if full is None:
+            # One that has lost the limit meanwhile takes no room in it.
+            if full is None and any(limit.name == name for limit in job.limits):
                 break
         if not heap:
             self._parked.pop(name, None)

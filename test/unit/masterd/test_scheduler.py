@@ -51,6 +51,17 @@ class SchedulerTests(SynchronousTestCase):
         scheduler.enqueue(Queued(2, -10))
         self.assertEqual(scheduler.choose(), [2])
 
+    def test_limit_lost(self) -> None:
+        """A job that has lost its limit takes no room of those that keep it."""
+        scheduler = Scheduler()
+        limits = (Limit("a", 1),)
+        for job_id in (1, 2, 3):
+            scheduler.enqueue(Queued(job_id, limits=limits))
+        self.assertEqual(scheduler.choose(), [1])
+        scheduler.enqueue(Queued(2))
+        scheduler.ended(1)
+        self.assertEqual(scheduler.choose(), [2, 3])
+
     def test_paused(self) -> None:
         """A paused job stays until it is no longer paused."""
         scheduler = Scheduler()
