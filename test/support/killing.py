@@ -121,11 +121,12 @@ class Table:
 
     def missed(self) -> list[str]:
         """Places where nothing was killed; what goes on in the background counts for all."""
-        hit = {(row.victim, row.place) for row in self.rows.values() if row.killed}
+        hit = {(kind_of(row.victim), row.place) for row in self.rows.values() if row.killed}
         return [
             f"{row.operation}, {row.victim}, {row.place}"
             for row in self.rows.values()
-            if not row.killed and not (in_background(row.place) and (row.victim, row.place) in hit)
+            if not row.killed
+            and not (in_background(row.place) and (kind_of(row.victim), row.place) in hit)
         ]
 
     def problems(self) -> list[str]:
@@ -160,6 +161,8 @@ class Killer:
 
     def walk(self, pair: Pair, victim: Victim) -> None:
         """Kill C{victim} at every point of both operations of C{pair}."""
+        for operation in (pair.there, pair.back):  # what an earlier walk left to do is done now
+            self._undisturbed(operation)
         points = {op.name: self._learn(op, victim) for op in (pair.there, pair.back)}
         if victim.stays_dead:
             points = {name: [p for p in found if _decides(p)] for name, found in points.items()}
@@ -272,6 +275,11 @@ class Killer:
             self.final[job_id] = JobStatus.SUCCESS
         elif rows[0][0] in ("error", "canceled"):  # type: ignore[index]
             self.final[job_id] = JobStatus(rows[0][0])  # type: ignore[index]
+
+
+def kind_of(victim: str) -> str:
+    """The daemon of a row's victim, wherever it runs."""
+    return victim.partition("@")[0]
 
 
 def in_background(place: str) -> bool:

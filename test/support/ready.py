@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.virtualcluster import VirtualCluster
-
 from ganeti.cli.quickstart import install_os
+from support.virtualcluster import VirtualCluster
 
 INIT = (
     "gnt-cluster",
