@@ -126,7 +126,10 @@ class Table:
             f"{row.operation}, {row.victim}, {row.place}"
             for row in self.rows.values()
             if not row.killed
-            and not (in_background(row.place) and (kind_of(row.victim), row.place) in hit)
+            and not (
+                in_background(kind_of(row.victim), row.place)
+                and (kind_of(row.victim), row.place) in hit
+            )
         ]
 
     def problems(self) -> list[str]:
@@ -191,7 +194,7 @@ class Killer:
         self.cluster.forget_trace(victim.node, victim.daemon)
         self._undisturbed(operation)
         time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
-        points = points_of(self.cluster.trace(victim.node, victim.daemon))
+        points = points_of(self.cluster.trace(victim.node, victim.daemon), victim)
         for point in points:
             if not victim.stays_dead or _decides(point):
                 self._row(operation, victim, point).points += 1
@@ -282,9 +285,14 @@ def kind_of(victim: str) -> str:
     return victim.partition("@")[0]
 
 
-def in_background(place: str) -> bool:
-    """Whether a place is passed by what goes on beside every operation."""
-    return place.startswith("file.") or place.rpartition(" ")[2] in BACKGROUND
+def in_background(kind: str, place: str) -> bool:
+    """
+    Whether a place is passed by what goes on beside every operation.
+
+    The log of a candidate is fed after the fact, and not at all once the node has left.
+    """
+    fed = kind == "noded" and place.startswith("journal.")
+    return fed or place.startswith("file.") or place.rpartition(" ")[2] in BACKGROUND
 
 
 def _decides(point: Point) -> bool:
@@ -297,7 +305,7 @@ def _decides(point: Point) -> bool:
     return point.name.startswith("call.handle.") and point.about.endswith("_instance")
 
 
-def points_of(trace: Sequence[tuple[str, str]]) -> list[Point]:
+def points_of(trace: Sequence[tuple[str, str]], victim: Victim) -> list[Point]:
     """
     The points of a trace. What goes on in the background of every operation (feeding
     candidates, projections) is taken once for each place, all else each time.
@@ -308,8 +316,9 @@ def points_of(trace: Sequence[tuple[str, str]]) -> list[Point]:
         about = detail if name.startswith(("call.", "file.")) and "/" not in detail else ""
         about = FILES if name.startswith("file.") else about
         counts[name, about] += 1
-        if counts[name, about] == 1 or about not in BACKGROUND:
-            points.append(Point(name, counts[name, about], "" if about == FILES else about))
+        point = Point(name, counts[name, about], "" if about == FILES else about)
+        if point.count == 1 or not in_background(kind_of(str(victim)), point.place):
+            points.append(point)
     return points
 
 

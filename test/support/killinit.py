@@ -47,7 +47,7 @@ def _learn(cluster: VirtualCluster, victim: Victim) -> list[Point]:
     try:
         cluster.run(*INIT).good()
         time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
-        return points_of(cluster.trace(victim.node, victim.daemon))
+        return points_of(cluster.trace(victim.node, victim.daemon), victim)
     finally:
         cluster.end()
 
