@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganeti.cli.programs import program
 from ganeti.errors import GanetiError
@@ -126,11 +126,25 @@ def stop(paths: Paths, daemon: str, timeout_s: float = STOP_LIMIT_S) -> bool:
 
     @raise DaemonError: not even that ended it.
     """
+    asking = ((signal.SIGTERM, timeout_s), (signal.SIGKILL, _KILL_LIMIT_S))
+    return _end(paths, daemon, asking)
+
+
+def kill(paths: Paths, daemon: str) -> bool:
+    """
+    End a daemon at once, as a loss of power would; False when it does not run.
+
+    @raise DaemonError: it does not end.
+    """
+    return _end(paths, daemon, ((signal.SIGKILL, _KILL_LIMIT_S),))
+
+
+def _end(paths: Paths, daemon: str, signals: Sequence[tuple[int, float]]) -> bool:
     held = _open_holder(paths.pid_file(daemon))
     if held is None:
         return False
     try:
-        for number, limit_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, _KILL_LIMIT_S)):
+        for number, limit_s in signals:
             try:
                 signal.pidfd_send_signal(held, number)
             except ProcessLookupError:

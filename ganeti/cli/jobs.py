@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ganeti.cli import plans
 from ganeti.cli.failures import CommandFailed
 from ganeti.errors import JobCanceled, JobLost, OpExecError, decode_error
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 PRIORITIES = {"low": 10, "normal": 0, "high": -10}
 FINAL = frozenset({"canceled", "error", "success"})
+_STATE_TEXTS = {
+    "queued": "is waiting in queue",
+    "waiting": "is trying to acquire all necessary locks",
+    "running": "is running",
+    "canceling": "is being canceled",
+}
 _QUIET_S = 10
 """So long a job may stand still before the user is told why."""
 
@@ -45,28 +52,40 @@ class JobReporter(Protocol):
 class ConsoleReporter:
     """Prints log lines as they come, and once why a job does not go on."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, job_id: int) -> None:
         self._session = session
+        self._job_id = job_id
         self._told: set[str] = set()
 
     def log(self, entry: Sequence[Any]) -> None:
         """Print one entry with its time."""
         _serial, when, kind, message = entry
+        if kind == plans.LOG_TYPE:
+            self._session.show_plan(self._job_id, message)
+            return
         self._session.out(f"{time.ctime(when[0])} {log_text(kind, message)}")
 
     def standstill(self, job_id: int, status: str) -> None:
         """Say what a queued or waiting job waits for."""
-        reasons = {
-            "queued": f"Job {job_id} is waiting in queue",
-            "waiting": f"Job {job_id} is trying to acquire all necessary locks",
-        }
-        if status in reasons and status not in self._told:
+        if status in ("queued", "waiting") and status not in self._told:
             self._told.add(status)
-            self._session.err(reasons[status])
+            self._session.err(f"Job {job_id} {_STATE_TEXTS[status]}")
+
+
+class SilentReporter:
+    """Prints nothing."""
+
+    def log(self, entry: Sequence[Any]) -> None:
+        """Drop the entry."""
+
+    def standstill(self, job_id: int, status: str) -> None:
+        """Wait on."""
 
 
 def log_text(kind: str, message: Any) -> str:
-    """A log entry's message as text."""
+    """A log entry's message as text, which may have several lines."""
+    if kind == plans.LOG_TYPE:
+        return "\n".join(plans.plan_lines(message))
     if kind == "message-list" and isinstance(message, list):
         return " ".join(map(str, message))
     return str(message)
@@ -82,7 +101,7 @@ def common_fields(session: Session, options: Values) -> dict[str, Any]:
     if priority is not None:
         fields["priority"] = PRIORITIES[priority]
     if hasattr(options, "dry_run"):
-        fields["dry_run"] = options.dry_run
+        fields["dry_run"] = bool(options.dry_run)
     return fields
 
 
@@ -126,7 +145,7 @@ def poll(session: Session, job_id: int, reporter: JobReporter | None = None) -> 
     @raise GanetiError: what the job failed with.
     @raise JobLost: there is no such job.
     """
-    follow(session, job_id, reporter or ConsoleReporter(session))
+    follow(session, job_id, reporter or ConsoleReporter(session, job_id))
     return results_of(session, job_id)
 
 
@@ -136,6 +155,11 @@ def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
 
     @raise JobLost: there is no such job.
     """
+    with session.progress.waiting(f"Job {job_id}"):
+        _follow(session, job_id, reporter)
+
+
+def _follow(session: Session, job_id: int, reporter: JobReporter) -> None:
     known: list[Any] | None = None
     serial: int | None = None
     while True:
@@ -150,6 +174,7 @@ def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
             serial = max(serial or 0, int(entry[0]))
         if info[0] in FINAL:
             return
+        session.progress.now(f"Job {job_id} {_STATE_TEXTS.get(info[0], '')}".rstrip())
         if info == known and not entries:
             reporter.standstill(job_id, info[0])
         known = info

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 
 import ganeti
 from ganeti.cli import fleet, programs, vcluster
+from ganeti.cli.guest import processes
+from ganeti.cli.guest.real import HVPARAMS, RealGuest, show_greeting
 from ganeti.cli.terminal import Terminal
 from ganeti.cli.vcluster_layout import CLUSTER_NAME, MARKER, Layout
 from ganeti.errors import GanetiError
@@ -27,6 +29,8 @@ from ganeti.utils.durable import remove, write_atomic
 
 NODES = 3
 INSTANCES = {"instance1.example.com": 1, "instance2.example.com": 2}
+REAL = "instance1.example.com"
+"""The one that is a real virtual machine, where that is possible."""
 OS_NAME = "busybox"
 VARIANT = "default"
 
@@ -35,6 +39,8 @@ _INITIALISING = ".initialising"
 _COMMAND_LIMIT_S = 180
 _JOBS_LIMIT_S = 120
 _ALONE_LIMIT_S = 60
+_GREETING_LIMIT_S = 120
+_OF_REAL = ("gnt-instance", "list", "--no-headers", REAL, "-o")
 _LIVE_JOBS = {"queued", "waiting", "canceling", "running"}
 
 
@@ -45,8 +51,10 @@ class QuickstartError(GanetiError):
 class Quickstart:
     """One virtual cluster, on its way to be complete."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, fake: bool = False) -> None:
+        """@param fake: make no real virtual machine."""
         self.folder = os.path.abspath(folder)
+        self._fake = fake
         self._inherited: tuple[int, ...] = ()
 
     # -- the whole
@@ -56,13 +64,16 @@ class Quickstart:
         layout = vcluster.setup(self.folder, nodes=NODES)
         nodes = layout.node_paths()[:NODES]
         with self._alone():
+            real = self._begin_real_guest()
             for paths in nodes:
                 install_os(paths)
-            self._initialise(layout)
+            self._initialise(layout, real)
             for paths in nodes[1:]:
                 self._add_node(paths.hostname)
-            for name, number in INSTANCES.items():
-                self._add_instance(name, nodes[number - 1].hostname)
+            added = [
+                self._add_instance(name, nodes, number, real) for name, number in INSTANCES.items()
+            ]
+            self._show_guest(nodes[INSTANCES[REAL] - 1], added[0])
             for command in (["gnt-node", "list"], ["gnt-instance", "list"]):
                 say(f"\n$ {' '.join(command)}")
                 self._run(*command)
@@ -73,6 +84,8 @@ class Quickstart:
         self._check_exists()
         with self._alone():
             _raise(fleet.stop(self.folder))
+        for guest in self._guests():
+            say(f"{guest.name} runs on without them, as guests do (process {guest.pid})")
         say(f"Stopped. Start again with: {self._quickstart()}")
 
     def destroy(self) -> None:
@@ -86,12 +99,30 @@ class Quickstart:
             raise QuickstartError("Nothing was removed")
         with self._alone():
             _raise(fleet.stop(self.folder))
+            for paths in fleet.nodes(self.folder):
+                processes.kill_guests(paths)
             remove_folder(self.folder)
         say(f"Removed {self.folder}")
 
     # -- steps
 
-    def _initialise(self, layout: Layout) -> None:
+    def _begin_real_guest(self) -> RealGuest | None:
+        """Make the machine ready for it beside all else; None, having said why, if it cannot be."""
+        if self._fake:
+            return None
+        real = RealGuest(os.path.join(programs.checkout() or self.folder, ".cache"))
+        if real.problem:
+            self._say_fake(real.problem)
+            return None
+        real.begin()
+        return real
+
+    def _say_fake(self, problem: str) -> None:
+        say(f"{REAL} will be a fake one: {problem}")
+        if os.geteuid() != 0 and programs.checkout():
+            say("  Run by root, quickstart installs what it needs; with --fake it does without")
+
+    def _initialise(self, layout: Layout, real: RealGuest | None) -> None:
         mark = os.path.join(self.folder, _INITIALISING)
         nodes = layout.node_paths()
         if os.path.exists(mark) and not self._is_cluster():
@@ -99,7 +130,8 @@ class Quickstart:
         if not fleet.is_set_up(nodes[0]):
             say("Initialising the cluster")
             write_atomic(mark, b"")
-            self._run("gnt-cluster", "init", *vcluster.INIT_OPTIONS, CLUSTER_NAME)
+            options = vcluster.KVM_INIT_OPTIONS if real else vcluster.INIT_OPTIONS
+            self._run("gnt-cluster", "init", *options, CLUSTER_NAME)
         remove(mark)
         say("Starting what is not running")
         _raise(fleet.start(self.folder))
@@ -122,14 +154,56 @@ class Quickstart:
             say(f"Adding {name}")
             self._run("gnt-node", "add", "--no-ssh-key-check", name)
 
-    def _add_instance(self, name: str, node: str) -> None:
+    def _add_instance(
+        self, name: str, nodes: list[Paths], number: int, real: RealGuest | None
+    ) -> bool:
+        """@return: whether it was not there yet."""
         self._wait_for_jobs()
-        if name not in self._names("gnt-instance"):
-            say(f"Adding {name}")
-            self._run(
-                *("gnt-instance", "add", "-t", "file", "-o", f"{OS_NAME}+{VARIANT}", "-s", "1G"),
-                *("-B", "memory=128M", "-n", node, name),
-            )
+        if name in self._names("gnt-instance"):
+            return False
+        hypervisor: tuple[str, ...] = ()
+        if name == REAL and real and self._finish(real, nodes):
+            hypervisor = ("-H", HVPARAMS)
+        say(f"Adding {name}{', a real virtual machine' if hypervisor else ''}")
+        self._run(
+            *("gnt-instance", "add", "-t", "file", "-o", f"{OS_NAME}+{VARIANT}", "-s", "1G"),
+            *("-B", "memory=128M", *hypervisor, "-n", nodes[number - 1].hostname, name),
+        )
+        return True
+
+    def _finish(self, real: RealGuest, nodes: list[Paths]) -> bool:
+        """Whether there can be a real guest, after all."""
+        real.finish(nodes)
+        if not real.problem and "kvm" not in self._enabled_hypervisors():
+            real.problem = "kvm is not enabled in this cluster"
+        if real.problem:
+            self._say_fake(real.problem)
+        return not real.problem
+
+    def _enabled_hypervisors(self) -> list[str]:
+        found = (line.partition(":") for line in self._lines("gnt-cluster", "info"))
+        enabled = next((value for key, _, value in found if key == "Enabled hypervisors"), "")
+        return [word.strip() for word in enabled.split(",")]
+
+    def _show_guest(self, node: Paths, added: bool) -> None:
+        """Start the real guest if it should run and does not; show what it says as it comes up."""
+        if self._fake or self._lines(*_OF_REAL, "hypervisor") != ["kvm"]:
+            return
+        log = node.serial_log(REAL)
+        since = 0
+        if not added:
+            if self._lines(*_OF_REAL, "admin_state,oper_state") != ["up N"]:
+                return
+            say(f"Starting {REAL}")
+            since = os.path.getsize(log) if os.path.exists(log) else 0
+            self._run("gnt-instance", "startup", REAL)
+        say(f"\n{REAL} on its serial console:")
+        if not show_greeting(log, since, _GREETING_LIMIT_S, say):
+            raise QuickstartError(f"{REAL} does not come up in {_GREETING_LIMIT_S} s; see {log}")
+
+    def _guests(self) -> list[processes.Guest]:
+        nodes = fleet.nodes(self.folder)
+        return [guest for paths in nodes for guest in processes.find_guests(paths)]
 
     def _names(self, program: str) -> list[str]:
         return self._lines(program, "list", "--no-headers", "-o", "name")
@@ -211,8 +285,9 @@ class Quickstart:
 
     def _farewell(self) -> str:
         command = os.path.join(shown(self.folder), "node1.example.com", "cmd")
+        console = f"\n  {command} gnt-instance console {REAL}" if self._guests() else ""
         return f"""
-The cluster runs. Try:
+The cluster runs. Try:{console}
   {command} gnt-instance info instance1.example.com
   {command} gnt-instance shutdown instance1.example.com
   {command} gnt-job list
@@ -272,14 +347,15 @@ def _raise(wrong: list[str]) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """C{quickstart [stop|destroy] [FOLDER]}."""
-    action, words = ("up", argv)
-    if argv and argv[0] in ("stop", "destroy"):
+    """C{quickstart [--fake | stop | destroy] [FOLDER]}."""
+    fake = "--fake" in argv[:1]
+    action, words = ("up", argv[fake:])
+    if not fake and argv and argv[0] in ("stop", "destroy"):
         action, words = argv[0], argv[1:]
     if len(words) > 1 or any(word.startswith("-") for word in words):
-        sys.stderr.write("Usage: quickstart [stop|destroy] [FOLDER]\n")
+        sys.stderr.write("Usage: quickstart [--fake | stop | destroy] [FOLDER]\n")
         return 2
-    quickstart = Quickstart(words[0] if words else default_folder())
+    quickstart = Quickstart(words[0] if words else default_folder(), fake=fake)
     try:
         {"up": quickstart.up, "stop": quickstart.stop, "destroy": quickstart.destroy}[action]()
     except KeyboardInterrupt:

@@ -164,6 +164,9 @@ class FakeHypervisor:
                 await self._need_memory(name, memory_mib - guest.memory_mib)
                 await self._save(replace(guest, memory_mib=memory_mib), "set_memory")
 
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
     async def _trouble(self, method: str, instance: str = "", after: bool = False) -> Behaviour:
         """Be as slow, or fail, as the behaviour says."""
         behaviour = await self._behaviour()

@@ -73,3 +73,6 @@ class IHypervisor(Interface):
 
         @raise HypervisorError: unknown, or the node has too little; nothing changed.
         """
+
+    async def close() -> None:
+        """Let go of what it holds in this process; guests run on. It is not used any more."""

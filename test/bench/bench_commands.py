@@ -123,6 +123,10 @@ def commands(cluster: VirtualCluster) -> None:
         return lambda: cluster.run(*argv).good()
 
     show("gnt-cluster version", timed(run("gnt-cluster", "version"), 20), "[80 ms]")
+    show("gnt-job list", timed(run("gnt-job", "list"), 20), "[80 ms]")
+    completing = ("gnt-instance", "--complete", "bash", "=:")
+    show("a tab after 'sta'", timed(run(*completing, "gnt-instance sta"), 20), "[80 ms]")
+    show("a tab for a name", timed(run(*completing, "gnt-instance info "), 20), "[100 ms]")
     names = iter(f"bench{number}.example.com" for number in range(100))
     add = timed(lambda: run(*ADD, *ADD_TO, next(names))(), 10)
     show("gnt-instance add -t diskless --no-install --no-start", add, "[200 ms]")

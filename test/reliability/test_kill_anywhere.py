@@ -13,9 +13,11 @@ from support.killing import (
     Table,
     Victim,
     admin_up,
+    cluster_has,
     in_config,
     negate,
     print_table,
+    tagged,
 )
 from support.killinit import INIT_VICTIMS, walk_init
 from support.ready import add_node_argv, make_cluster
@@ -65,6 +67,30 @@ NODE_ADD = Pair(
     Operation("node add", add_node_argv(3), NODE, tells_job=False),
     Operation("node remove", NODE_REMOVE, negate(NODE), tells_job=False),
 )
+GROUP = in_config("groups", "rack2")
+GROUP_ADD = Pair(
+    Operation(
+        "group add",
+        ("gnt-group", "add", "--node-parameters=spindle_count=2", "rack2"),
+        GROUP,
+    ),
+    Operation("group remove", ("gnt-group", "remove", "rack2"), negate(GROUP)),
+    background=False,
+)
+TAGGED = tagged(STILL, "owner:alice")
+TAGS = Pair(
+    Operation("add-tags", ("gnt-instance", "add-tags", STILL, "owner:alice"), TAGGED),
+    Operation("remove-tags", ("gnt-instance", "remove-tags", STILL, "owner:alice"), negate(TAGGED)),
+    background=False,
+)
+SEVEN = cluster_has("max_running_jobs", 7)
+MODIFY = Pair(
+    Operation("cluster modify", ("gnt-cluster", "modify", "--max-running-jobs=7"), SEVEN),
+    Operation(
+        "cluster modify back", ("gnt-cluster", "modify", "--max-running-jobs=20"), negate(SEVEN)
+    ),
+    background=False,
+)
 
 MASTER = Victim(1, MASTERD)
 TARGET = Victim(2, NODED)
@@ -75,6 +101,7 @@ WALKS: tuple[tuple[Walk, ...], ...] = (
     ((ADD_FILE, MASTER), (STARTUP, TARGET), (NODE_ADD, JOINING)),
     ((ADD_FILE, TARGET), (STARTUP, MASTER)),
     ((ADD_DISKLESS, MASTER), (ADD_DISKLESS, TARGET), (NODE_ADD, MASTER), (STARTUP, DEAD_TARGET)),
+    ((GROUP_ADD, MASTER), (TAGS, MASTER), (MODIFY, MASTER)),
 )
 
 

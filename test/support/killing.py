@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ganeti.model.job import JobStatus
 from support.audit import Acknowledged
@@ -54,10 +55,15 @@ class Operation:
 
 @dataclass(frozen=True)
 class Pair:
-    """An operation and the one that takes it back."""
+    """
+    An operation and the one that takes it back.
+
+    @ivar background: also kill at what every operation has in common (L{BACKGROUND}).
+    """
 
     there: Operation
     back: Operation
+    background: bool = True
 
 
 @dataclass(frozen=True)
@@ -166,9 +172,8 @@ class Killer:
         """Kill C{victim} at every point of both operations of C{pair}."""
         for operation in (pair.there, pair.back):  # what an earlier walk left to do is done now
             self._undisturbed(operation)
-        points = {op.name: self._learn(op, victim) for op in (pair.there, pair.back)}
-        if victim.stays_dead:
-            points = {name: [p for p in found if _decides(p)] for name, found in points.items()}
+        counts = partial(_counts, pair, victim)
+        points = {op.name: self._learn(op, victim, counts) for op in (pair.there, pair.back)}
         left = {name: list(found) for name, found in points.items()}
         tries: Counter[tuple[str, Point]] = Counter()
         while any(left.values()):
@@ -189,15 +194,17 @@ class Killer:
     def _row(self, operation: Operation, victim: Victim, point: Point) -> Row:
         return self.table.row(operation.name, victim, point.place)
 
-    def _learn(self, operation: Operation, victim: Victim) -> list[Point]:
-        """Run the operation undisturbed; list what the victim passes."""
+    def _learn(
+        self, operation: Operation, victim: Victim, counts: Callable[[Point], bool]
+    ) -> list[Point]:
+        """Run the operation undisturbed; list what counts of what the victim passes."""
         self.cluster.forget_trace(victim.node, victim.daemon)
         self._undisturbed(operation)
         time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
-        points = points_of(self.cluster.trace(victim.node, victim.daemon), victim)
+        passed = points_of(self.cluster.trace(victim.node, victim.daemon), victim)
+        points = [point for point in passed if counts(point)]
         for point in points:
-            if not victim.stays_dead or _decides(point):
-                self._row(operation, victim, point).points += 1
+            self._row(operation, victim, point).points += 1
         return points
 
     def _undisturbed(self, operation: Operation) -> Ran:
@@ -295,6 +302,13 @@ def in_background(kind: str, place: str) -> bool:
     return fed or place.startswith("file.") or place.rpartition(" ")[2] in BACKGROUND
 
 
+def _counts(pair: Pair, victim: Victim, point: Point) -> bool:
+    """Whether a victim is killed at a point, of all that an operation passes."""
+    if victim.stays_dead:
+        return _decides(point)
+    return pair.background or not in_background(kind_of(str(victim)), point.place)
+
+
 def _decides(point: Point) -> bool:
     """
     Whether a point is taken when the daemon stays dead, which costs the master's patience.
@@ -345,6 +359,26 @@ def admin_up(name: str) -> Callable[[VirtualCluster], bool]:
     return look
 
 
+def tagged(name: str, tag: str) -> Callable[[VirtualCluster], bool]:
+    """Has the instance C{name} this tag?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        instances = read_store(cluster.paths(1)).state.config.instances.values()
+        return any(each.name == name and tag in each.tags for each in instances)
+
+    return look
+
+
+def cluster_has(field: str, value: object) -> Callable[[VirtualCluster], bool]:
+    """Has this field of the cluster's record this value?"""
+
+    def look(cluster: VirtualCluster) -> bool:
+        record = read_store(cluster.paths(1)).state.config.cluster
+        return bool(getattr(record, field) == value)
+
+    return look
+
+
 def negate(look: Callable[[VirtualCluster], bool]) -> Callable[[VirtualCluster], bool]:
     return lambda cluster: not look(cluster)
 
@@ -355,5 +389,6 @@ def print_table(table: Table, write: Callable[[str], object]) -> None:
 
 
 __all__: Sequence[str] = (
-    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "in_config", "negate",
+    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "cluster_has",
+    "in_config", "negate", "tagged",
 )  # fmt: skip

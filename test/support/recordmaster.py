@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ganeti.errors import GanetiError, JobLost, OpExecError, encode_error
+from ganeti.errors import GanetiError, JobLost, RequestError, encode_error
 from ganeti.opcodes import decode_opcode
 from support import recorded
 from support.recorded import Record
 
 _JOB_FAILED = re.compile(r"Job \d+(?: for \S+)?(?: has)? failed: (.*)", re.DOTALL)
-_WAITING = re.compile(r"Waiting for job (\d+) for (\S+) \.\.\.")
+_WAITING = re.compile(r"Waiting for job (\d+) for (.+?) \.\.\.")
 _SUBMITTED = re.compile(r"(?:JobID: )?(\d+)(?:: (\S+))?")
 
 
@@ -48,7 +48,7 @@ class RecordMaster:
 
     def _Query(self, what: str, fields: list[str], _filter: Any) -> Any:
         self._raise_recorded()
-        if self._record.command == "cancel":
+        if self._record.command in ("cancel", "change-priority"):
             return {"fields": recorded.field_definitions(what, fields), "data": []}
         definitions = recorded.field_definitions(what, fields)
         cells = recorded.table_cells(self._record, definitions)
@@ -71,12 +71,18 @@ class RecordMaster:
     def _QueryInstances(self, names: list[str], _fields: list[str], _lock: bool) -> Any:
         if self._error is not None and "does not match" in str(self._error):
             return []
-        if self._record.shown:
+        if self._record.shown and not names:
             return [[name] for name in re.findall(r"^  (\S+)\r$", self._record.shown, re.M)[:3]]
         known = [name for name in names if not name.startswith("nosuch")]
+        if self._record.command == "console":
+            return [self._console(name) for name in known]
         if "--tags" in self._record.argv:
             return [["instance3", ["t1", "t2"]]]
         return [[name] for name in known or ["instance1", "instance2"]]
+
+    def _console(self, name: str) -> list[Any]:
+        message = {"instance": name, "kind": "msg", "message": self._record.stdout.rstrip()}
+        return [name, message if self._record.status == 0 else None, None]
 
     def _QueryNodes(self, names: list[str], fields: list[str], _lock: bool) -> Any:
         if self._record.command == "add":
@@ -84,10 +90,26 @@ class RecordMaster:
                 "already in the cluster" in self._record.stderr or "--readd" in self._record.argv
             )
             return [[names[0] for _field in fields]] if present else []
+        if self._record.command in ("command", "copyfile"):
+            offline = "offline node(s): node3" in self._record.stderr
+            known = names or ["node1", "node2", "node3"]
+            values = [{"name": n, "offline": offline and n == "node3"} for n in known]
+            common = {"master": False, "ndp/ssh_port": 22}
+            rows = [common | v | {"master": v["name"] == "node1"} for v in values]
+            return [[row.get(field, "") for field in fields] for row in rows]
         if self._record.command != "info":
             return []
         nodes = recorded.parse_tree(self._record.stdout.rstrip("\n").splitlines())
         return [[_node_value(node, field) for field in fields] for node in nodes]
+
+    def _QueryGroups(self, _names: list[str], fields: list[str], _lock: bool) -> Any:
+        text = recorded.uncut(self._record.stdout).rstrip("\n")
+        groups = recorded.parse_tree(text.splitlines())
+        return [[_group_values(group)[field] for field in fields] for group in groups]
+
+    def _QueryTags(self, _kind: str, _name: str) -> Any:
+        self._raise_recorded()
+        return self._record.stdout.splitlines()
 
     def _QueryConfigValues(self, _fields: list[str]) -> Any:
         return [self._record.stdout.endswith(" set\n")]
@@ -120,8 +142,29 @@ class RecordMaster:
     ) -> Any:
         if isinstance(self._error, JobLost):
             raise self._error
+        if self._record.command == "verify":
+            return self._verification(_job_id, serial)
         entries = recorded.log_entries(self._record.stdout)
         return [[self._status()], [e for e in entries if e[0] > (serial or 0)]]
+
+    def _verification(self, job_id: int, serial: int | None) -> Any:
+        """One of the jobs of a verification; the one that made them has no log."""
+        entries = recorded.log_entries(self._sections().get(job_id, ""))
+        status = "success" if job_id == self._job_ids[0] else self._status()
+        return [[status], [e for e in entries if e[0] > (serial or 0)]]
+
+    def _sections(self) -> dict[int, str]:
+        """What was printed while each job was waited for."""
+        parts = re.split(r"^Waiting for job (\d+) \.\.\.$", self._record.stdout, flags=re.M)
+        return {int(job_id): text for job_id, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+    def _verified(self, job_id: int) -> Any:
+        """The result of such a job."""
+        sections = self._sections()
+        if job_id != self._job_ids[0]:
+            return self._record.status == 0 or "ERROR" not in sections.get(job_id, "ERROR")
+        line = re.match(r"Submitted jobs (.*)", self._record.stdout)
+        return {"jobs": [[True, int(each)] for each in line[1].split(", ")]}
 
     def _status(self) -> str:
         if self._error is None:
@@ -132,13 +175,31 @@ class RecordMaster:
         if self._record.command == "info" and self._record.program == "gnt-job":
             jobs = recorded.parse_tree(self._record.stdout.splitlines())
             return [_job_row(job, job_id, fields) for job, job_id in zip(jobs, ids, strict=True)]
+        if self._record.command == "verify" and (not self._error or ids[0] == 1):
+            return [["success", ["success"], [self._verified(ids[0])]]]
+        if self._record.command == "reinstall" and self._asks_for_systems():
+            return [["success", ["success"], [self._result()]]]
         result = encode_error(self._error) if self._error else self._result()
         return [[self._status(), [self._status()], [result]]]
+
+    def _asks_for_systems(self) -> bool:
+        return any(op["OP_ID"] == "OP_OS_DIAGNOSE" for op in self._ops)
 
     def _result(self) -> Any:
         kind = self._ops[0]["OP_ID"] if hasattr(self, "_ops") else ""
         if kind == "OP_OS_DIAGNOSE":
             return _os_rows(self._record.stdout, self._ops[0]["output_fields"])
+        if kind == "OP_GROUP_SET_PARAMS":
+            found = re.findall(r"^ - (\w+) -> (.*)$", self._record.stdout, re.MULTILINE)
+            return [[name, recorded.literal(text)] for name, text in found]
+        if kind == "OP_TAGS_SEARCH":
+            return [line.split(" ") for line in self._record.stdout.splitlines()]
+        if kind == "OP_NODE_SET_PARAMS":
+            return [list(m) for m in re.findall(r"^ - (\w+) +-> (.*)$", self._record.stdout, re.M)]
+        if kind == "OP_INSTANCE_SET_PARAMS":
+            return [list(m) for m in re.findall(r"^ - (\S+) +-> (.*)$", self._record.stdout, re.M)]
+        if kind == "OP_INSTANCE_RENAME":
+            return re.fullmatch(r"Instance '.*' renamed to '(.*)'\n", self._record.stdout)[1]
         if kind == "OP_INSTANCE_QUERY_DATA":
             text = recorded.uncut(self._record.stdout)
             lines = [line for line in text.splitlines() if not re.match(r"\w{3} \w{3} ", line)]
@@ -150,6 +211,15 @@ class RecordMaster:
     def _CancelJob(self, _job_id: int, _kill: bool) -> Any:
         return [self._record.status == 0, self._record.stdout.rstrip("\n")]
 
+    def _ChangeJobPriority(self, _job_id: int, _priority: int) -> Any:
+        return [self._record.status == 0, self._record.stdout.rstrip("\n")]
+
+    def _ArchiveJob(self, _job_id: int) -> Any:
+        return self._record.status == 0
+
+    def _AutoArchiveJobs(self, _age: int, _timeout: int) -> Any:
+        return [int(number) for number in re.findall(r"\d+", self._record.stdout)]
+
 
 def _check_opcode(op: dict[str, Any]) -> None:
     import json
@@ -157,7 +227,7 @@ def _check_opcode(op: dict[str, Any]) -> None:
     try:
         decode_opcode(json.dumps(op).encode(), submitted=True)
     except GanetiError as err:
-        raise OpExecError(f"not an opcode: {err}") from err
+        raise RequestError(f"Failed to parse request: SubmitJob: {err}") from err
 
 
 def _node_value(node: dict[str, Any], field: str) -> Any:
@@ -186,6 +256,45 @@ def _without_default(value: Any) -> Any:
 
 def _own(parameters: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in parameters.items() if not str(v).startswith("default (")}
+
+
+def _group_values(group: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a recorded group; what was cut off is as in the first record."""
+    first = next(r for r in recorded.load("gnt-group") if r.stdout.startswith("- Node"))
+    (whole,) = recorded.parse_tree(first.stdout.rstrip("\n").splitlines())
+    group = whole | group
+    diskparams = whole["Disk parameters"] | group["Disk parameters"]
+    templates = {t: {} if isinstance(own, str) else own for t, own in diskparams.items()}
+    policy = {**group["Instance policy"], **whole["Instance policy"], **group["Instance policy"]}
+    bounds = [_whole_bounds(pair, whole) for pair in policy["bounds specs"]]
+    shown = {"disk-templates": policy["allowed disk templates"]}
+    shown |= {key: policy[key] for key in policy if key.endswith("-ratio")}
+    actual = {key: _without_default(value) for key, value in shown.items()}
+    return {
+        "name": group["Node group"],
+        "uuid": "",
+        "ndparams": {k: _without_default(v) for k, v in group["Node parameters"].items()},
+        "custom_ndparams": _own(group["Node parameters"]),
+        "diskparams": {
+            t: {k: _without_default(v) for k, v in own.items()} for t, own in templates.items()
+        },
+        "custom_diskparams": {t: _own(own) for t, own in templates.items()},
+        "ipolicy": actual
+        | {"disk-templates": str(actual["disk-templates"]).split(", "), "minmax": bounds},
+        "custom_ipolicy": _own(shown),
+    }
+
+
+def _whole_bounds(pair: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """In the order of the record, as far as it goes."""
+    (complete,) = whole["Instance policy"]["bounds specs"]
+    pair = pair if isinstance(pair, dict) else {}
+    return {
+        bound.removesuffix("/0"): {
+            key: _without_default(value) for key, value in complete[bound].items()
+        }
+        for bound in {**pair, **complete}
+    }
 
 
 def _version_info(text: str) -> dict[str, Any]:
@@ -308,10 +417,14 @@ def _os_rows(text: str, fields: list[str]) -> list[list[Any]]:
         r"Node: (\S+), status: valid \(path: (\S+)\) \[API versions: ([\d, ]+)\]", text
     )
     versions = [int(v) for v in nodes[0][2].split(",")] if nodes else []
+    versions = versions or [int(v) for v in re.findall(r"^    - (\d+)$", text, re.MULTILINE)]
     values = {
         "name": "noop",
         "valid": True,
         "variants": [],
+        "parameters": [],
+        "api_versions": versions,
+        "trusted": True,
         "hidden": False,
         "blacklisted": False,
         "node_status": {

@@ -6,6 +6,7 @@ Values that a request may leave to the cluster are filled in here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from ganeti.model.tags import with_tags
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
 from ganeti.operations.instance.disks import WishedDisk, choose_template, read_disks
+from ganeti.operations.instance.naming import check_name_options
 
 AUTO = "auto"
 
@@ -64,8 +66,7 @@ def check_supported(op: OpInstanceCreate) -> None:
             f"Instance allocator '{op.iallocator}': choosing nodes is not available yet;"
             " name the node with -n"
         )
-    if op.ip_check and not op.name_check:
-        _refuse("Cannot do IP address check without a name check")
+    check_name_options(name_check=op.name_check, ip_check=op.ip_check)
     if op.os_type is None and not op.no_install:
         _refuse("No guest OS or OS image specified")
 
@@ -113,7 +114,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
     Check a request.
 
     @raise OpPrereqError: it cannot be granted.
-    @raise TypeEnforcementError, ParameterError, TagError: a value is malformed.
+    @raise TypeEnforcementError, TagError: a value is malformed.
     """
     check_supported(op)
     name = check_new_name(config, op.instance_name)
@@ -131,7 +132,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
         hypervisor=hypervisor,
         hvparams=hvparams,
         beparams=_read_beparams(config.cluster, op),
-        osparams=_read_osparams(op.osparams),
+        osparams=read_osparams(op.osparams),
         os_name=op.os_type or "",
         install=not op.no_install and template is not DiskTemplate.DISKLESS,
         start=op.start and not op.no_install,
@@ -196,7 +197,8 @@ def _read_beparams(cluster: Cluster, op: OpInstanceCreate) -> PartialBeParams:
     )
 
 
-def _read_osparams(given: dict[str, Any]) -> dict[str, str]:
+def read_osparams(given: Mapping[str, Any]) -> dict[str, str]:
+    """@raise OpPrereqError: a value is no text."""
     for name, value in given.items():
         if not isinstance(value, str):
             _refuse(f"OS parameter '{name}' must be a text, not {value!r}")

@@ -1,10 +1,12 @@
-"""Is there room for an instance in a node's memory?"""
+"""How much memory an instance has, and whether there is room for it on a node."""
 
 from __future__ import annotations
 
 from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.node import Node
+from ganeti.model.origins import Levels, origin_text
+from ganeti.model.parameters import BeParams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.operations.asking import ask
 from ganeti.operations.unit import JobContext
@@ -51,3 +53,16 @@ async def reserve_memory(
             amount=needed_mib,
         )
     )
+
+
+def check_memory_bounds(beparams: BeParams, levels: Levels) -> None:
+    """
+    @param levels: where the parameters come from.
+    @raise OpPrereqError: the least memory is more than the most.
+    """
+    if beparams.minmem > beparams.maxmem:
+        raise OpPrereqError(
+            f"Value of minmem ({beparams.minmem}, {origin_text('minmem', levels)}) must be lower or"
+            f" equal to the value of maxmem ({beparams.maxmem}, {origin_text('maxmem', levels)})",
+            ErrorCode.WRONG_INPUT,
+        )

@@ -71,6 +71,12 @@ def unit_that(execute: Execute, **methods: Any) -> dict[str, type[Unit[Any, Any]
 
 
 OP = OpTestDelay(duration=0)
+PLAN = {
+    "OP_ID": "OP_TEST_DELAY",
+    "operation": "TEST_DELAY(0 ns)",
+    "steps": [],
+    "plan": "the plan",
+}
 
 
 class ProcessorCase(SynchronousTestCase):
@@ -535,7 +541,7 @@ class HookTests(ProcessorCase):
         text = " - INFO: dry-run mode requested, not actually executing the operation"
         self.assertEqual(
             [(line.type, line.message) for line in lines],
-            [("message", text), ("plan", "the plan")],
+            [("message", text), ("plan", PLAN)],
         )
 
 

@@ -212,7 +212,8 @@ class StartupTests(SharedChecks, PowerTests):
     def test_memory_bounds(self) -> None:
         """Bounds given for one start are in order, too."""
         self.refused(
-            "Value of minmem (512) must be lower or equal to the value of maxmem (128)",
+            "Value of minmem (512, from this request) must be lower or"
+            " equal to the value of maxmem (128, from cluster defaults)",
             ErrorCode.WRONG_INPUT,
             beparams={"minmem": 512},
         )

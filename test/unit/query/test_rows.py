@@ -228,10 +228,14 @@ def test_parameter_order():
 
 
 def test_console():
-    """The fake hypervisor says that it has no console."""
-    [console] = values(make_config(1, 1), "instance", ["console"])
+    """The fake hypervisor says that it has no console; a silent node says nothing."""
+    config = make_config(1, 1)
+    live = LiveData(instances={node_uuid(1): {}})
+    [console] = values(config, "instance", ["console"], live=live)
     assert console["kind"] == "msg"
     assert console["message"] == "Console not available for fake hypervisor"
+    silent = LiveData(instances={node_uuid(1): BROKEN})
+    assert ask(config, "instance", ["console"], live=silent) == [[[2, None]]]
 
 
 def node_answer():

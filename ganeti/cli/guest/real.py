@@ -1,0 +1,143 @@
+"""The one instance of quickstart that is a real virtual machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from threading import Thread
+
+from ganeti.cli.guest.kernel import BootFiles, KernelError, provide
+from ganeti.cli.guest.support import why_not
+from ganeti.paths import Paths
+
+KERNEL_PATH = "/boot/vmlinuz-guest"
+INITRD_PATH = "/boot/initrd-guest"
+HVPARAMS = ",".join(
+    (
+        f"kvm:kernel_path={KERNEL_PATH}",
+        f"initrd_path={INITRD_PATH}",
+        "root_path=/dev/vda",
+        "kernel_args=ro quiet",
+        "user_shutdown=true",
+    )
+)
+
+_GREETING = b"Hello from"
+_LAST_SHOWN = b"counter 3"
+_PREPARE_LIMIT_S = 60
+_POLL_S = 0.05
+_LOG_LIMIT = 1 << 20
+
+
+class RealGuest:
+    """
+    Makes a machine ready for the guest, in the background, while the cluster is made.
+
+    @ivar problem: why there will be none; empty as long as nothing is known against it.
+    """
+
+    def __init__(self, cache: str) -> None:
+        """@param cache: a folder that outlives clusters."""
+        self._cache = cache
+        self._found = os.path.join(cache, "libvirt")
+        self._files: BootFiles | None = None
+        self._preparing: Thread | None = None
+        self.problem = why_not()
+
+    def begin(self) -> None:
+        """Find a kernel, and find out what the first start of a guest would have to."""
+        self._preparing = Thread(target=self._prepare, daemon=True)
+        self._preparing.start()
+
+    def _prepare(self) -> None:
+        try:
+            self._files = provide(self._cache)
+            self.problem = _look_at_machine(self._found, self._files.kernel)
+        except KernelError as err:
+            self.problem = str(err)
+
+    def finish(self, nodes: Iterable[Paths]) -> None:
+        """Wait for that, and hand its outcome to the nodes of a virtual cluster."""
+        if self._preparing is not None:
+            self._preparing.join()
+        if self.problem or self._files is None:
+            return
+        for paths in nodes:
+            shutil.copytree(self._found, paths.libvirt_cache_dir, dirs_exist_ok=True)
+            for source, target in zip(self._files, (KERNEL_PATH, INITRD_PATH), strict=True):
+                _put(source, paths.root + target)
+
+
+def _look_at_machine(cache: str, kernel: str) -> str:
+    """Why libvirt will not do; empty when it will."""
+    module = "ganeti.hypervisor.libvirt.prepare"
+    argv = [sys.executable, "-I", "-m", module, cache, kernel]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PREPARE_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"libvirt does not answer within {_PREPARE_LIMIT_S} s"
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else "libvirt's embedded driver does not start"
+
+
+def _put(source: str, target: str) -> None:
+    """The same file at another place; a copy where there can be no link."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.exists(target) and os.path.samefile(source, target):
+        return
+    temporary = f"{target}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    os.replace(temporary, target)
+
+
+def show_greeting(log: str, since: int, limit_s: float, say: Callable[[str], None]) -> bool:
+    """
+    Print what a guest says, from its greeting to the first steps of its counter.
+
+    @param since: how much its log held before it was started.
+    @return: whether it came that far in time.
+    """
+    deadline = time.monotonic() + limit_s
+    shown = 0
+    while time.monotonic() < deadline:
+        lines = _lines(log, since)
+        for line in lines[shown:]:
+            say(f"  {line.decode(errors='replace')}")
+        shown = len(lines)
+        if lines and _LAST_SHOWN in lines[-1]:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _lines(log: str, since: int) -> list[bytes]:
+    """Whole lines from the greeting on, to the last that is shown."""
+    try:
+        with open(log, "rb") as stream:
+            stream.seek(since)
+            text = stream.read(_LOG_LIMIT)
+    except FileNotFoundError:
+        return []
+    lines = [line.rstrip(b"\r") for line in text.split(b"\n")[:-1]]
+    first = next((i for i, line in enumerate(lines) if line.startswith(_GREETING)), None)
+    if first is None:
+        return []
+    last = next((i for i, line in enumerate(lines) if i > first and _LAST_SHOWN in line), None)
+    return lines[first : None if last is None else last + 1]
