@@ -146,13 +146,18 @@ class VirtualCluster:
             self.start(node, daemon)
 
     def start_member(self, node: int, daemon: str) -> bool:
-        """Start a daemon unless its node is in no cluster (yet, or any more), and says so."""
+        """
+        Start a daemon unless its node is in no cluster (yet, or any more), and says so.
+
+        The command that is under way may have been faster: then it runs already.
+        """
         try:
             self.start(node, daemon)
         except ClusterError as err:
             if "is in no cluster" in str(err) or "There is no database" in str(err):
                 return False
-            raise
+            if "the daemon is running already" not in str(err):
+                raise
         return True
 
     def kill(self, node: int, daemon: str, sig: signal.Signals = signal.SIGKILL) -> None:
