@@ -102,7 +102,10 @@ class RecordMaster:
         nodes = recorded.parse_tree(self._record.stdout.rstrip("\n").splitlines())
         return [[_node_value(node, field) for field in fields] for node in nodes]
 
-    def _QueryGroups(self, _names: list[str], fields: list[str], _lock: bool) -> Any:
+    def _QueryGroups(self, names: list[str], fields: list[str], _lock: bool) -> Any:
+        if self._record.command == "show-ispecs-cmd":
+            row = {"name": names[0], "uuid": "", "ipolicy": None, "custom_ipolicy": {}}
+            return [[row[field] for field in fields]]
         text = recorded.uncut(self._record.stdout).rstrip("\n")
         groups = recorded.parse_tree(text.splitlines())
         return [[_group_values(group)[field] for field in fields] for group in groups]
@@ -121,6 +124,8 @@ class RecordMaster:
         self._raise_recorded()
         if self._record.command == "version":
             return _version_info(self._record.stdout)
+        if self._record.command == "show-ispecs-cmd":
+            return _ispecs(self._record.stdout)
         tree = recorded.parse_tree(recorded.uncut(self._record.stdout).splitlines())
         return _cluster_info(_completed(tree))
 
@@ -301,6 +306,14 @@ def _version_info(text: str) -> dict[str, Any]:
     lines = [line.partition(": ")[2] for line in text.splitlines()]
     names = ("software_version", "protocol_version", "config_version", "os_api_version")
     return dict(zip((*names, "export_version", "vcs_version"), lines, strict=True))
+
+
+def _ispecs(text: str) -> dict[str, Any]:
+    std, low, high = (
+        dict(pair.split("=") for pair in specs.split(","))
+        for specs in re.findall(r"(?:specs |min:|max:)((?:[\w-]+=\d+,?)+)", text)
+    )
+    return {"name": text.split()[-1], "ipolicy": {"std": std, "minmax": [{"max": high, "min": low}]}}
 
 
 def _completed(tree: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,13 @@ PROGRAM = Program(
             (common.ROMAN,),
         ),
         Command(
+            "show-ispecs-cmd",
+            "ispecs:show_cluster",
+            "",
+            "Show the command that would make a cluster with the same instance policy",
+            "gnt-cluster show-ispecs-cmd",
+        ),
+        Command(
             "modify",
             "cluster_modify:modify",
             "[<opts>...]",

@@ -54,6 +54,15 @@ PROGRAM = Program(
             many("group"),
         ),
         Command(
+            "show-ispecs-cmd",
+            "ispecs:show_groups",
+            "[--include-defaults] [<group-name>...]",
+            "Show the commands that would make groups with the same instance policy",
+            "gnt-group show-ispecs-cmd --include-defaults default",
+            many("group"),
+            (group.INCLUDE_DEFAULTS,),
+        ),
+        Command(
             "modify",
             "group:modify",
             "[opts...] <group-name>",

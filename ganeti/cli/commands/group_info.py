@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import tree
@@ -29,13 +29,23 @@ _RATIOS = ("vcpu-ratio", "spindle-ratio")
 
 def info(session: Session, _options: Values, names: list[str]) -> int:
     """Details of groups; values that a group inherits are marked."""
-    rows = session.call("QueryGroups", [names, list(_FIELDS), False])
-    groups = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
+    groups = read(session, names, _FIELDS)
     session.out(*(tree.format_tree([_section(group) for group in groups]) or [""]))
+    tell_unknown(session, names, groups)
+    return 0
+
+
+def read(session: Session, names: Sequence[str], fields: Sequence[str]) -> list[Group]:
+    """Fields of the named groups, or of all when there are no names."""
+    rows = session.call("QueryGroups", [list(names), list(fields), False])
+    return [dict(zip(fields, row, strict=True)) for row in rows]
+
+
+def tell_unknown(session: Session, names: Sequence[str], groups: Sequence[Group]) -> None:
+    """Say which names no group had; C{groups} were read with name and uuid."""
     for name in names:
         if not any(name in (group["name"], group["uuid"]) for group in groups):
             session.err(f"Node group '{name}' is not known")
-    return 0
 
 
 def _section(group: Group) -> tree.Section:

@@ -18,6 +18,13 @@ NDPARAMS = cluster.NDPARAMS._replace(
 DISKPARAMS = cluster.DISKPARAMS._replace(
     help="Disk parameters in the group, TEMPLATE:NAME=VALUE,...; may be repeated"
 )
+INCLUDE_DEFAULTS = Opt(
+    ("--include-defaults",),
+    "include_defaults",
+    "Show what a group inherits from the cluster, too",
+    action="store_true",
+    default=False,
+)
 
 SETTINGS = (
     ALLOC_POLICY,
