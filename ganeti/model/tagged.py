@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ganeti.model.cluster import Cluster
@@ -12,6 +11,7 @@ from ganeti.model.instance import Instance
 from ganeti.model.network import Network
 from ganeti.model.node import Node
 from ganeti.model.tags import TagKind
+from ganeti.utils.patterns import Pattern
 from ganeti.utils.text import nice_sort_key
 
 Tagged = Cluster | Instance | Network | Node | NodeGroup
@@ -36,7 +36,7 @@ def find_tagged(config: Configuration, kind: TagKind, name: str) -> Tagged:
             return config.find_group(name)
 
 
-def search_tags(config: Configuration, pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+def search_tags(config: Configuration, pattern: Pattern) -> Iterator[tuple[str, str]]:
     """
     The tags in which C{pattern} is found, each behind the path of its object.
 

@@ -16,6 +16,7 @@ from ganeti.model.names import normal_mac_prefix
 from ganeti.model.uid_pool import add_uids, check_pool, remove_uids
 from ganeti.opcodes.cluster import ListAction, ListChanges, OpClusterSetParams
 from ganeti.operations.cluster.parameter_settings import wrong
+from ganeti.utils.patterns import compile_pattern
 
 _SAME = (
     "candidate_pool_size",
@@ -88,8 +89,8 @@ def _netmask(cluster: Cluster, given: int) -> int:
 
 def _pattern(given: str) -> str:
     try:
-        re.compile(given)
-    except (re.error, RecursionError, OverflowError) as err:
+        compile_pattern(given)
+    except ValueError as err:
         raise wrong(f"Invalid pattern of reserved volumes '{given}': {err}") from err
     return given
 

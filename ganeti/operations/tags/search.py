@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.state import State
 from ganeti.model.tagged import search_tags
 from ganeti.opcodes.tags import OpTagsGet, OpTagsSearch
 from ganeti.operations.tags.target import target_locks, target_of
 from ganeti.operations.unit import LockRequest, Unit
+from ganeti.utils.patterns import Pattern, compile_pattern
 
 
 class TagsGet(Unit[OpTagsGet, None]):
@@ -29,19 +28,19 @@ class TagsGet(Unit[OpTagsGet, None]):
         return sorted(target_of(self.job.snapshot().config, self.op).tags)
 
 
-class TagsSearch(Unit[OpTagsSearch, re.Pattern[str]]):
+class TagsSearch(Unit[OpTagsSearch, Pattern]):
     """The plan is the compiled pattern."""
 
     OP = OpTagsSearch
 
-    async def plan(self) -> re.Pattern[str]:
+    async def plan(self) -> Pattern:
         pattern = self.op.pattern
         try:
-            return re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as err:
+            return compile_pattern(pattern)
+        except ValueError as err:
             raise OpPrereqError(
                 f"Invalid search pattern '{pattern}': {err}", ErrorCode.WRONG_INPUT
             ) from err
 
-    async def execute(self, plan: re.Pattern[str]) -> list[tuple[str, str]]:
+    async def execute(self, plan: Pattern) -> list[tuple[str, str]]:
         return list(search_tags(self.job.snapshot().config, plan))
