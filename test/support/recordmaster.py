@@ -313,7 +313,8 @@ def _ispecs(text: str) -> dict[str, Any]:
         dict(pair.split("=") for pair in specs.split(","))
         for specs in re.findall(r"(?:specs |min:|max:)((?:[\w-]+=\d+,?)+)", text)
     )
-    return {"name": text.split()[-1], "ipolicy": {"std": std, "minmax": [{"max": high, "min": low}]}}
+    policy = {"std": std, "minmax": [{"max": high, "min": low}]}
+    return {"name": text.split()[-1], "ipolicy": policy}
 
 
 def _completed(tree: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import failures, jobs, listing
-from ganeti.cli.names import build_filter, job_ids
+from ganeti.cli.names import build_filter, job_ids, looks_like_filter
 from ganeti.cli.selection import confirm_all
 from ganeti.cli.table import format_stamp
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError
@@ -38,7 +38,7 @@ def list_jobs(session: Session, options: Values, words: list[str]) -> int:
 
 def _filter(options: Values, words: list[str]) -> Any:
     """What the job numbers, the filter and the status options select together."""
-    if options.force_filter:
+    if options.force_filter or looks_like_filter(words):
         chosen = build_filter(words, force_filter=True)
     else:
         ids = job_ids(words)

@@ -129,3 +129,20 @@ def test_change_refused(node: VirtualNode, server: FakeMaster, words: list[str])
     """A priority is needed, and either jobs or a state."""
     assert node.run("gnt-job", "change-priority", *words).status == 1
     assert not server.calls
+
+
+@pytest.mark.parametrize(
+    ("words", "qfilter"),
+    [
+        (["3", "4"], ["|", ["=", "id", 3], ["=", "id", 4]]),
+        (['status == "error"'], ["==", "status", "error"]),
+        (["--filter", "id"], ["?", "id"]),
+        (["--running", "id > 3"], ["&", ["|", ["=", "status", "running"]], [">", "id", 3]]),
+    ],
+)
+def test_list_selects(
+    node: VirtualNode, server: FakeMaster, words: list[str], qfilter: list[Any]
+) -> None:
+    """Numbers, filters and states select jobs, also together."""
+    node.run("gnt-job", "list", *words)
+    assert server.asked("Query") == [["job", ["id", "status", "summary"], qfilter]]
