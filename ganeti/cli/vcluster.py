@@ -42,7 +42,7 @@ _INIT_OPTIONS = (
     "--enabled-disk-templates=file,sharedfile,diskless",
 )
 INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake")
-KVM_INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake,kvm")
+KVM_INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake,kvm", "--user-shutdown=yes")
 
 
 class SetupError(GanetiError):

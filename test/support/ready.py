@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganeti.cli.quickstart import install_os
+from ganeti.cli.quickstart.definition import install_os
 from support.virtualcluster import VirtualCluster
 
 INIT = (

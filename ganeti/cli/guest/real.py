@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from threading import Thread
 
-from ganeti.cli.guest.kernel import BootFiles, KernelError, provide
+from ganeti.cli.guest.kernel import BootFiles, provide
 from ganeti.cli.guest.support import why_not
+from ganeti.errors import GanetiError
 from ganeti.paths import Paths
 
 KERNEL_PATH = "/boot/vmlinuz-guest"
@@ -26,11 +26,7 @@ HVPARAMS = ",".join(
     )
 )
 
-_GREETING = b"Hello from"
-_LAST_SHOWN = b"counter 3"
 _PREPARE_LIMIT_S = 60
-_POLL_S = 0.05
-_LOG_LIMIT = 1 << 20
 
 
 class RealGuest:
@@ -50,6 +46,8 @@ class RealGuest:
 
     def begin(self) -> None:
         """Find a kernel, and find out what the first start of a guest would have to."""
+        if self.problem:
+            return
         self._preparing = Thread(target=self._prepare, daemon=True)
         self._preparing.start()
 
@@ -57,8 +55,13 @@ class RealGuest:
         try:
             self._files = provide(self._cache)
             self.problem = _look_at_machine(self._found, self._files.kernel)
-        except KernelError as err:
+        except (GanetiError, OSError) as err:
             self.problem = str(err)
+
+    @property
+    def busy(self) -> bool:
+        """Whether that takes more time."""
+        return self._preparing is not None and self._preparing.is_alive()
 
     def finish(self, nodes: Iterable[Paths]) -> None:
         """Wait for that, and hand its outcome to the nodes of a virtual cluster."""
@@ -105,39 +108,3 @@ def _put(source: str, target: str) -> None:
     except OSError:
         shutil.copyfile(source, temporary)
     os.replace(temporary, target)
-
-
-def show_greeting(log: str, since: int, limit_s: float, say: Callable[[str], None]) -> bool:
-    """
-    Print what a guest says, from its greeting to the first steps of its counter.
-
-    @param since: how much its log held before it was started.
-    @return: whether it came that far in time.
-    """
-    deadline = time.monotonic() + limit_s
-    shown = 0
-    while time.monotonic() < deadline:
-        lines = _lines(log, since)
-        for line in lines[shown:]:
-            say(f"  {line.decode(errors='replace')}")
-        shown = len(lines)
-        if lines and _LAST_SHOWN in lines[-1]:
-            return True
-        time.sleep(_POLL_S)
-    return False
-
-
-def _lines(log: str, since: int) -> list[bytes]:
-    """Whole lines from the greeting on, to the last that is shown."""
-    try:
-        with open(log, "rb") as stream:
-            stream.seek(since)
-            text = stream.read(_LOG_LIMIT)
-    except FileNotFoundError:
-        return []
-    lines = [line.rstrip(b"\r") for line in text.split(b"\n")[:-1]]
-    first = next((i for i, line in enumerate(lines) if line.startswith(_GREETING)), None)
-    if first is None:
-        return []
-    last = next((i for i, line in enumerate(lines) if i > first and _LAST_SHOWN in line), None)
-    return lines[first : None if last is None else last + 1]
