@@ -136,7 +136,7 @@ class FakeHypervisor:
             reach("hypervisor.stop.after", name)
         await self._trouble("stop", name, after=True)
 
-    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...]) -> None:
+    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...], mark: str = "") -> None:
         name = spec.instance.name
         await self._trouble("reboot", name)
         async with self._changes.hold("guests"):
@@ -146,7 +146,7 @@ class FakeHypervisor:
                     f"Cannot reboot instance {name}: no disk at {', '.join(missing)}"
                 )
             await self._need_memory(name, spec.beparams.maxmem - running.memory_mib)
-            await self._save(self._guest(spec, paused=False), "reboot")
+            await self._save(replace(self._guest(spec, paused=False), mark=mark), "reboot")
         await self._trouble("reboot", name, after=True)
 
     async def resume(self, name: str) -> None:
@@ -230,6 +230,7 @@ def _runtime(guest: FakeGuest, now_s: float) -> InstanceRuntime:
         vcpus=guest.vcpus,
         state=RunState.PAUSED if guest.paused else RunState.RUNNING,
         cpu_time_s=0.0 if guest.paused else max(0.0, now_s - guest.started_s),
+        mark=guest.mark,
     )
 
 

@@ -53,10 +53,12 @@ class IHypervisor(Interface):
         @param force: kill it at once.
         """
 
-    async def reboot(spec: InstanceSpec, disk_paths: tuple[str, ...]) -> None:
+    async def reboot(spec: InstanceSpec, disk_paths: tuple[str, ...], mark: str = "") -> None:
         """
         Start a running guest anew, without asking it; parameters are taken from C{spec}.
 
+        @param mark: what the guest is known with from then on: after a crash it tells that
+            this very reboot was done.
         @raise HypervisorError: it does not run.
         """
 

@@ -26,7 +26,11 @@ class RunState(StrEnum):
 
 
 class InstanceRuntime(Struct, frozen=True, kw_only=True):
-    """A guest the hypervisor knows on a node."""
+    """
+    A guest the hypervisor knows on a node.
+
+    @ivar mark: of the reboot that started it; empty: it was started otherwise.
+    """
 
     name: str
     uuid: str | None = None
@@ -34,6 +38,7 @@ class InstanceRuntime(Struct, frozen=True, kw_only=True):
     vcpus: int
     state: RunState = RunState.RUNNING
     cpu_time_s: float = 0.0
+    mark: str = ""
 
 
 class StorageSpace(Struct, frozen=True, kw_only=True):

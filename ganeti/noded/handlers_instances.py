@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from ganeti.hypervisor.interface import IHypervisor
 from ganeti.hypervisor.registry import hypervisor_of
-from ganeti.model.live import InstanceRuntime, InstanceSpec
+from ganeti.model.live import InstanceRuntime, InstanceSpec, RunState
 from ganeti.noded.dispatcher import Dispatcher
 from ganeti.noded.services import NodeServices
 from ganeti.noded.work import CallContext
@@ -74,12 +74,17 @@ class _Instances:
         await hypervisor.stop(call.name, call.shutdown_timeout_s, call.force)
 
     async def reboot(self, call: RebootInstance, context: CallContext) -> None:
+        """What an interrupted run has done is not done again."""
         hypervisor = self._hypervisor(call.spec.hypervisor)
         disk_paths = await activate_disks(self.node.storage, call.spec)
-        if context.repeated and await hypervisor.get(call.spec.instance.name) is None:
-            await hypervisor.start(call.spec, disk_paths)  # the first run got as far as its end
-        else:
-            await hypervisor.reboot(call.spec, disk_paths)
+        mark = context.request_id or ""
+        if context.repeated:
+            guest = await hypervisor.get(call.spec.instance.name)
+            if guest is None or guest.state not in (RunState.RUNNING, RunState.PAUSED):
+                return await hypervisor.start(call.spec, disk_paths)  # it got as far as its end
+            if guest.mark == mark:
+                return None
+        return await hypervisor.reboot(call.spec, disk_paths, mark)
 
     async def set_memory(self, call: SetMemory, context: CallContext) -> None:
         """When it takes back a change, a guest that has ended meanwhile has no memory to set."""

@@ -129,10 +129,11 @@ class HypervisorContract:
         self.assertEqual((await self.hypervisor.list())[0].state, RunState.RUNNING)
 
     async def test_reboot(self: Any) -> None:
-        """A rebooted guest has the parameters of its new description."""
+        """A rebooted guest has the parameters of its new description, and its mark."""
         await self.hypervisor.start(self.spec(1), ())
-        await self.hypervisor.reboot(self.spec(1, memory_mib=384), ())
-        self.assertEqual((await self.hypervisor.list())[0].memory_mib, 384)
+        await self.hypervisor.reboot(self.spec(1, memory_mib=384), (), "7/0/1")
+        (guest,) = await self.restarted().list()
+        self.assertEqual((guest.memory_mib, guest.mark), (384, "7/0/1"))
 
     async def test_set_memory(self: Any) -> None:
         """Memory shrinks and grows while a guest runs, but not beyond what the node has."""

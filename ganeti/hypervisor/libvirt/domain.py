@@ -39,10 +39,11 @@ _SOUND_MODELS = {
 }
 
 
-def build_domain(spec: InstanceSpec, around: Surroundings) -> str:
+def build_domain(spec: InstanceSpec, around: Surroundings, mark: str = "") -> str:
     """
     The description of a guest.
 
+    @param mark: as in L{ganeti.hypervisor.interface.IHypervisor}.
     @raise HypervisorError: a parameter that libvirt cannot obey.
     """
     hvparams = spec.hvparams
@@ -57,7 +58,7 @@ def build_domain(spec: InstanceSpec, around: Surroundings) -> str:
             attributes,
             element("name", text=spec.instance.name),
             element("uuid", text=spec.instance.uuid),
-            _metadata(spec),
+            _metadata(spec, mark),
             element("memory", {"unit": "MiB"}, text=str(spec.beparams.maxmem)),
             element("currentMemory", {"unit": "MiB"}, text=str(spec.beparams.maxmem)),
             _memory_backing(hvparams),
@@ -80,12 +81,13 @@ def build_domain(spec: InstanceSpec, around: Surroundings) -> str:
 _ON_REBOOT = {"reboot": "restart", "exit": "destroy"}
 
 
-def _metadata(spec: InstanceSpec) -> Element:
+def _metadata(spec: InstanceSpec, mark: str) -> Element:
     ours = element(
         "ganeti:instance",
         {
             "xmlns:ganeti": INSTANCE_NAMESPACE,
             "user_shutdown": yes(spec.hvparams["user_shutdown"]),
+            "mark": mark or None,
         },
     )
     return element("metadata", None, ours)

@@ -154,13 +154,18 @@ class KvmHypervisor:
         await self._start(spec, disk_paths, paused)
 
     async def _start(
-        self, spec: InstanceSpec, disk_paths: tuple[str, ...], paused: bool, freed_mib: int = 0
+        self,
+        spec: InstanceSpec,
+        disk_paths: tuple[str, ...],
+        paused: bool,
+        freed_mib: int = 0,
+        mark: str = "",
     ) -> None:
         """@param freed_mib: what a guest has now that makes room for this one."""
         name = spec.instance.name
         located, around = await self._node.survey(spec, disk_paths)
         try:
-            description = build_domain(located, around)
+            description = build_domain(located, around, mark)
         except HypervisorError as err:
             raise HypervisorError(f"Cannot start instance {name}: {err}") from err
         await self._promise(name, spec.beparams.maxmem, freed_mib)
@@ -180,11 +185,11 @@ class KvmHypervisor:
         await self._driver.run(thd_remove, name)
         reach("hypervisor.stop.after", name)
 
-    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...]) -> None:
+    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...], mark: str = "") -> None:
         name = spec.instance.name
         found = await self._known(name)
         reach("hypervisor.reboot.before", name)
-        await self._start(spec, disk_paths, False, _memory_mib(found))
+        await self._start(spec, disk_paths, False, _memory_mib(found), mark)
         reach("hypervisor.reboot.after", name)
 
     async def resume(self, name: str) -> None:

@@ -94,6 +94,7 @@ def parse_domain(facts: DomainFacts) -> InstanceRuntime:
         vcpus=vcpus,
         state=_run_state(facts),
         cpu_time_s=time_ns / 1e9 if facts.active else 0.0,
+        mark=_attribute(facts.metadata, "mark"),
     )
 
 

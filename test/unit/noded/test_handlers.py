@@ -407,6 +407,15 @@ class KilledAnywhereTests(TestCase):
             module.register(Registered(), self.node.services())  # type: ignore[arg-type]
         return await handlers[type(call)](call, CallContext(**context))
 
+    async def test_reboot_once(self) -> None:
+        """A reboot whose answer was never kept is not done again."""
+        await self.reset([start_instance()])
+        await self.run_call(reboot_instance(memory_mib=512), request_id="7/0/1")
+        await self.run_call(set_memory(64))
+        await self.run_call(reboot_instance(memory_mib=512), request_id="7/0/1", repeated=True)
+        (guest,) = await self.run_call(calls.ListInstances(hypervisors=(FAKE,)))
+        self.assertEqual(guest.memory_mib, 64)
+
     async def test_every_change(self) -> None:
         """Every changing call, cut off at each failpoint, is completed by repeating it."""
         disk, other = file_disk(1), file_disk(2)
