@@ -16,18 +16,19 @@ PAGE = Path(__file__).resolve().parents[2] / "doc" / "compatibility.md"
 _INTRODUCTION = """\
 # What the commands print, and what Ganeti's print
 
-This page is made by `.venv/bin/python test/compat/compatibility.py --write`, and a test fails when it
-is out of date.
+This page is made by `.venv/bin/python test/compat/compatibility.py --write`; a test fails when
+it is out of date.
 
 Ganeti 3.0.2 was run {all} times on a virtual cluster, and what each command printed was kept
-(`test/compat/interface/outputs/`). The tests run each command that exists here again, against a master
-daemon that answers what the original's must have answered. It must print the same bytes on standard
-output, on standard error and at the terminal, and end with the same status. Only the release, the
-folder of the cluster and measured durations are put in for those of the record. {cut} of the records
-that are the same were shortened when they were kept, and are compared as far as they go.
+(`test/compat/interface/outputs/`). The tests run each command that exists here again, against a
+master daemon that answers what the original's must have answered. It must print the same bytes on
+standard output, on standard error and at the terminal, and end with the same status. Only the
+release, the folder of the cluster and measured durations are put in for those of the record.
+{cut} of the records that are the same were shortened when they were kept, and are compared as far
+as they go.
 
-**{same} are the same, {different} differ** for the reasons below, {unbuilt} are of commands that are
-not built yet.
+**{same} are the same, {different} differ** for the reasons below, {unbuilt} are of commands that
+are not built yet.
 """
 
 

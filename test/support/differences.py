@@ -47,8 +47,8 @@ BEYOND = (
     "`--help` has the same form, with our own words, and an example at its end.",
     "What `list-fields` says of a field is in our own words; `gnt-debug delay` is summed up in "
     "nanoseconds, as in 3.1: `TEST_DELAY(500000000 ns)`.",
-    "The input fields of `gnt-job info`, and the column `ops` of `gnt-job list`, are in alphabetical "
-    "order, and leave out what was not set.",
+    "The input fields of `gnt-job info`, and the column `ops` of `gnt-job list`, are sorted by "
+    "name, and leave out what was not set.",
     "`--dry-run` prints what would be done, and `--dry-run=json` the same as JSON. A command that "
     "waits longer than two seconds says so at a terminal.",
     "A master daemon that does not run is told at once, with how to start it; the original gives "
