@@ -120,7 +120,8 @@ class OnNode(Struct, frozen=True, kw_only=True, tag_field="kind", tag="on_node")
 
     With C{may_fail} a refusal of the node is a warning and the sequence goes on, and a
     node that is offline or unreachable gets a debt (if C{owed}; else a warning, too).
-    Without, both end it in error.
+    Without, both end it in error; if it is not known whether the call had or may yet have
+    effect, it and what comes behind it are owed all the same, unless C{owed} is false.
     """
 
     node_uuid: str

@@ -47,8 +47,10 @@ class NodePowercycle(Unit[OpNodePowercycle, PowercyclePlan]):
         action = OnNode(
             node_uuid=plan.node.uuid,
             call=Raw(encode_call(PowercycleNode())),
+            owed=False,
             what=f"Failed to schedule the reboot of node {plan.node.name}",
         )
         # The master daemon may be what goes down: then its next start ends this job.
+        # A node that was out of reach is not restarted when it has come back long after.
         await self.job.finish((action,), result)
         return result
