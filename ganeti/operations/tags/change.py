@@ -41,7 +41,7 @@ class _TagsChange(Unit[OpT, str], Generic[OpT]):
             tags = self._edit(target.tags)
             return () if tags == target.tags else (put(replace(target, tags=tags)),)
 
-        await self.job.commit(change)
+        await self.job.conclude(change)
 
     def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
         """@raise OpPrereqError, TagError: it cannot be done."""
