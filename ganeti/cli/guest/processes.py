@@ -1,89 +1,90 @@
-"""The guests that a node of a virtual cluster runs, seen from outside: their processes."""
+"""
+The QEMUs that libvirt's embedded driver started in some folder, seen from outside.
+
+They live on when what started them is killed: guests, and those that libvirt only
+asked what they can do.
+"""
 
 from __future__ import annotations
 
-import glob
 import os
+import re
 import signal
 import time
 from typing import NamedTuple
 
 from ganeti.errors import GanetiError
-from ganeti.paths import Paths
+from ganeti.utils.procfs import command_line, is_zombie, process_ids
 
 _KILL_LIMIT_S = 10.0
 _SHORT_PATH_FILE = "short-path"  # as written by the node daemon
+_EMULATOR = re.compile(r"qemu-|kvm$")
+_GUEST = re.compile(r"guest=(.*),debug-threads=on")
 
 
 class Guest(NamedTuple):
-    """A QEMU that lives."""
+    """A QEMU that lives; C{name} is empty when it is no guest."""
 
     name: str
     pid: int
 
 
-def find_guests(paths: Paths) -> list[Guest]:
-    """Those of one node, by libvirt's files of process ids."""
-    found = []
-    for path in sorted(glob.glob(f"{glob.escape(paths.libvirt_dir)}/run/qemu/*.pid")):
-        name = os.path.basename(path).removesuffix(".pid")
-        pid = _read_pid(path)
-        if pid and _is_guest(pid, name, _short_path(paths)):
-            found.append(Guest(name, pid))
-    return found
+def find_guests(folder: str) -> list[Guest]:
+    """The guests of one folder, by name."""
+    return sorted(found for found in find_emulators(folder) if found.name)
 
 
-def _read_pid(path: str) -> int:
+def find_emulators(folder: str) -> list[Guest]:
+    """All QEMUs of one folder."""
+    inside = f"{_short_path(folder)}/"
+    lines = ((pid, command_line(pid)) for pid in process_ids())
+    return [
+        Guest(_name(line), pid)
+        for pid, line in lines
+        if line
+        and _EMULATOR.match(os.path.basename(line[0]))
+        and any(inside in word for word in line)
+        and not is_zombie(pid)
+    ]
+
+
+def _name(line: list[str]) -> str:
+    found = (_GUEST.fullmatch(word) for word in line)
+    return next((match[1] for match in found if match), "")
+
+
+def _short_path(folder: str) -> str:
+    """What libvirt calls it."""
     try:
-        with open(path, encoding="ascii") as stream:
-            return int(stream.read(32))
-    except (OSError, ValueError):
-        return 0
-
-
-def _is_guest(pid: int, name: str, root: str) -> bool:
-    """Whether the process is that guest of that node, and not one that got its number."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            line = stream.read()
+        with open(os.path.join(folder, _SHORT_PATH_FILE), encoding="utf-8") as stream:
+            return stream.read().strip() or folder
     except OSError:
-        return False
-    return f"guest={name},".encode() in line and f"{root}/".encode() in line
+        return folder
 
 
-def _short_path(paths: Paths) -> str:
-    """What libvirt calls the node's folder."""
-    try:
-        with open(f"{paths.libvirt_dir}/{_SHORT_PATH_FILE}", encoding="utf-8") as stream:
-            return stream.read().strip()
-    except OSError:
-        return paths.libvirt_dir
-
-
-def kill_guests(paths: Paths) -> None:
+def kill_emulators(folder: str) -> None:
     """
-    End what runs, and remove the link that the node needed for it.
+    End what runs, and remove the link that libvirt needed for the folder.
 
-    @raise GanetiError: a guest does not end.
+    Nothing may start more meanwhile.
+
+    @raise GanetiError: a QEMU does not end.
     """
-    guests = find_guests(paths)
-    for guest in guests:
-        _signal(guest.pid, signal.SIGKILL)
     deadline = time.monotonic() + _KILL_LIMIT_S
-    while alive := [guest.name for guest in guests if _signal(guest.pid, 0)]:
+    while alive := find_emulators(folder):
         if time.monotonic() > deadline:
-            raise GanetiError(f"Guests of {paths.hostname} do not end: {', '.join(alive)}")
+            names = ", ".join(f"{each.name} (process {each.pid})" for each in alive)
+            raise GanetiError(f"Guests in {folder} do not end: {names}")
+        for each in alive:
+            _kill(each.pid)
         time.sleep(0.02)
-    short = _short_path(paths)
-    if short != paths.libvirt_dir and os.path.islink(short):
+    short = _short_path(folder)
+    if short != folder and os.path.islink(short):
         os.unlink(short)
 
 
-def _signal(pid: int, number: int) -> bool:
-    """False when there is no such process any more, or it is only waited for."""
+def _kill(pid: int) -> None:
     try:
-        os.kill(pid, number)
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
-            return stream.read().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it was quicker

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable
 from threading import Thread
 
 from ganeti.cli.guest.kernel import BootFiles, provide
+from ganeti.cli.guest.look import clear, look_at_machine
 from ganeti.cli.guest.support import why_not
 from ganeti.errors import GanetiError
 from ganeti.paths import Paths
@@ -25,8 +24,6 @@ HVPARAMS = ",".join(
         "user_shutdown=true",
     )
 )
-
-_PREPARE_LIMIT_S = 60
 
 
 class RealGuest:
@@ -54,9 +51,13 @@ class RealGuest:
     def _prepare(self) -> None:
         try:
             self._files = provide(self._cache)
-            self.problem = _look_at_machine(self._found, self._files.kernel)
+            self.problem = look_at_machine(self._found, self._files.kernel)
         except (GanetiError, OSError) as err:
             self.problem = str(err)
+
+    def forget(self) -> None:
+        """Remove what was left by one that was killed."""
+        clear(self._found)
 
     @property
     def busy(self) -> bool:
@@ -70,29 +71,15 @@ class RealGuest:
         if self.problem or self._files is None:
             return
         for paths in nodes:
-            shutil.copytree(self._found, paths.libvirt_cache_dir, dirs_exist_ok=True)
+            _copy(self._found, paths.libvirt_cache_dir)
             for source, target in zip(self._files, (KERNEL_PATH, INITRD_PATH), strict=True):
                 _put(source, paths.root + target)
 
 
-def _look_at_machine(cache: str, kernel: str) -> str:
-    """Why libvirt will not do; empty when it will."""
-    module = "ganeti.hypervisor.libvirt.prepare"
-    argv = [sys.executable, "-I", "-m", module, cache, kernel]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PREPARE_LIMIT_S,
-        )
-    except subprocess.TimeoutExpired:
-        return f"libvirt does not answer within {_PREPARE_LIMIT_S} s"
-    if done.returncode == 0:
-        return ""
-    lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines else "libvirt's embedded driver does not start"
+def _copy(source: str, target: str) -> None:
+    """The files of a folder, but for hidden ones."""
+    hidden = shutil.ignore_patterns(".*")
+    shutil.copytree(source, target, ignore=hidden, dirs_exist_ok=True)
 
 
 def _put(source: str, target: str) -> None:

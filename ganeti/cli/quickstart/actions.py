@@ -11,7 +11,7 @@ from ganeti.cli.guest import processes
 from ganeti.cli.quickstart.commands import Commands
 from ganeti.cli.quickstart.definition import install_os
 from ganeti.cli.quickstart.folder import Folder
-from ganeti.cli.quickstart.guest import Preparation, show_greeting, start_guest
+from ganeti.cli.quickstart.guest import Preparation, forget_preparation, show_greeting, start_guest
 from ganeti.cli.quickstart.instances import PLACES, REAL, add_instances
 from ganeti.cli.quickstart.nodes import add_nodes, initialise, make_nodes
 from ganeti.cli.quickstart.words import QuickstartError, fail_with, say, shown
@@ -67,7 +67,8 @@ def destroy(folder: Folder) -> None:
     with folder.alone():
         fail_with(fleet.stop(folder.path))
         for paths in folder.nodes():
-            processes.kill_guests(paths)
+            processes.kill_emulators(paths.libvirt_dir)
+        forget_preparation(folder.path)
         folder.remove()
     say(f"Removed {folder.path}")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +12,7 @@ from ganeti.cli.guest import processes
 from ganeti.cli.quickstart.words import QuickstartError, quickstart_command, shown
 from ganeti.cli.vcluster_layout import MARKER
 from ganeti.paths import Paths
+from ganeti.utils.flock import lock_within
 
 _ALONE_LIMIT_S = 60
 
@@ -42,12 +41,9 @@ class Folder:
 
         @raise QuickstartError: another one works there, for long.
         """
-        deadline = time.monotonic() + _ALONE_LIMIT_S
         with open(os.path.join(self.path, MARKER), "rb") as marker:
-            while not _lock(marker.fileno()):
-                if time.monotonic() > deadline:
-                    raise QuickstartError(f"Another quickstart works on {self.path}")
-                time.sleep(0.1)
+            if not lock_within(marker.fileno(), _ALONE_LIMIT_S):
+                raise QuickstartError(f"Another quickstart works on {self.path}")
             self.inherited = (marker.fileno(),)
             yield
 
@@ -57,7 +53,8 @@ class Folder:
 
     def guests(self) -> list[processes.Guest]:
         """The real guests that run."""
-        return [guest for paths in self.nodes() for guest in processes.find_guests(paths)]
+        found = (processes.find_guests(paths.libvirt_dir) for paths in self.nodes())
+        return [guest for guests in found for guest in guests]
 
     def command(self) -> str:
         """What runs commands on the first node."""
@@ -85,11 +82,3 @@ class Folder:
 def default_folder() -> str:
     """Where the cluster is unless another folder is named."""
     return os.path.join(programs.checkout() or os.getcwd(), "vcluster")
-
-
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

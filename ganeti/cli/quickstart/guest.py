@@ -16,6 +16,16 @@ from ganeti.paths import Paths
 GREETING_LIMIT_S = 120
 
 
+def _cache(folder: str) -> str:
+    """Where is kept what outlives clusters, if it can be."""
+    return os.path.join(programs.checkout() or folder, ".cache")
+
+
+def forget_preparation(folder: str) -> None:
+    """Remove what a killed one may have left."""
+    RealGuest(_cache(folder)).forget()
+
+
 class Preparation:
     """
     Makes the machine ready for a real guest beside all else.
@@ -28,7 +38,7 @@ class Preparation:
         self._name = name
         self._real: RealGuest | None = None
         if not fake:
-            self._real = RealGuest(os.path.join(programs.checkout() or folder, ".cache"))
+            self._real = RealGuest(_cache(folder))
             self._real.begin()
             if self._real.problem:
                 self._give_up(self._real.problem)

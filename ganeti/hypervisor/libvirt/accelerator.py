@@ -100,7 +100,9 @@ class Accelerator:
             return works
 
     async def _try(self, emulator: str, kernel: str) -> bool:
-        argv = trial_argv(emulator, kernel)
+        # A QEMU that hangs is to end also when this process is killed before it does.
+        limit = ("timeout", "-s", "KILL", f"{TRIAL_LIMIT_S + 2:g}")
+        argv = [*limit, *trial_argv(emulator, kernel)]
         try:
             output = await self._processes.run(argv, timeout_s=TRIAL_LIMIT_S, check=False)
         except (CommandTimeout, CommandError) as err:

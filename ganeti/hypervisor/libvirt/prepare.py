@@ -1,10 +1,11 @@
 """
 Find out beforehand what a node's first start of a guest would have to.
 
-C{python -m ganeti.hypervisor.libvirt.prepare CACHE KERNEL} fills the folder that the
-nodes of a virtual cluster share (C{Paths.libvirt_cache_dir}): whether KVM boots a
-kernel, and what libvirt wants to know of QEMU. It takes seconds, and its result
-outlives the cluster.
+C{python -m ganeti.hypervisor.libvirt.prepare CACHE SCRATCH KERNEL} fills the folder
+that the nodes of a virtual cluster share (C{Paths.libvirt_cache_dir}): whether KVM
+boots a kernel, and what libvirt wants to know of QEMU. It takes seconds, and its
+result outlives the cluster. SCRATCH is a folder for libvirt, removed at the end; who
+kills this program clears it, and nobody else uses it meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -31,7 +31,7 @@ from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.threads import ReactorThreads
 
 
-async def prepare(reactor: Any, cache: str, kernel: str) -> None:
+async def prepare(reactor: Any, cache: str, scratch: str, kernel: str) -> None:
     """
     Fill C{cache}; what is there and still holds is not found out again.
 
@@ -46,20 +46,18 @@ async def prepare(reactor: Any, cache: str, kernel: str) -> None:
     await gather(
         [
             accelerator.works(emulator, kernel, boot_id),
-            threads.run(thd_look_at_emulator, cache, emulator, arch),
+            threads.run(thd_look_at_emulator, cache, scratch, emulator, arch),
         ]
     )
 
 
-def thd_look_at_emulator(cache: str, emulator: str, arch: str) -> bool:
+def thd_look_at_emulator(cache: str, scratch: str, emulator: str, arch: str) -> bool:
     """
-    Let libvirt ask QEMU what it can do, in a folder of its own.
+    Let libvirt ask QEMU what it can do, in the folder C{scratch}.
 
     @raise GanetiError: libvirt does not work.
     """
     libvirt = import_libvirt()
-    os.makedirs(cache, mode=0o700, exist_ok=True)
-    scratch = tempfile.mkdtemp(prefix=".scratch-", dir=cache)
     root = ""
     try:
         root = embedded.thd_prepare(scratch, cache)
@@ -71,7 +69,7 @@ def thd_look_at_emulator(cache: str, emulator: str, arch: str) -> bool:
     finally:
         if root not in ("", scratch):
             os.unlink(root)
-        shutil.rmtree(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
     return True
 
 
@@ -79,14 +77,15 @@ def _ignore(*_event: object) -> None:
     """There are no guests."""
 
 
-def main(reactor: Any, cache: str, kernel: str) -> Deferred[None]:
+def main(reactor: Any, cache: str, scratch: str, kernel: str) -> Deferred[None]:
     """The program."""
-    return Deferred.fromCoroutine(_main(reactor, os.path.abspath(cache), kernel))
+    folders = os.path.abspath(cache), os.path.abspath(scratch)
+    return Deferred.fromCoroutine(_main(reactor, *folders, kernel))
 
 
-async def _main(reactor: Any, cache: str, kernel: str) -> None:
+async def _main(reactor: Any, cache: str, scratch: str, kernel: str) -> None:
     try:
-        await prepare(reactor, cache, kernel)
+        await prepare(reactor, cache, scratch, kernel)
     except GanetiError as err:
         sys.stderr.write(f"{err}\n")
         raise SystemExit(1) from err
