@@ -13,9 +13,22 @@ from ganeti.errors import HypervisorError, StorageError
 from ganeti.model.instance import AdminState
 from ganeti.model.job import JobStatus
 from ganeti.model.live import NodeResources, OsInfo
+from ganeti.model.tags import TagKind
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.base import OpCode
-from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.cluster import (
+    OpClusterDestroy,
+    OpClusterPostInit,
+    OpClusterRedistConf,
+    OpClusterSetParams,
+)
+from ganeti.opcodes.group import (
+    OpGroupAdd,
+    OpGroupAssignNodes,
+    OpGroupRemove,
+    OpGroupRename,
+    OpGroupSetParams,
+)
 from ganeti.opcodes.instance import (
     CreateMode,
     OpInstanceCreate,
@@ -26,6 +39,7 @@ from ganeti.opcodes.instance import (
 )
 from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
 from ganeti.opcodes.os import OpOsDiagnose
+from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
 from ganeti.rpc.calls import (
     CheckFileStorage,
@@ -137,6 +151,33 @@ class MasterTests(SynchronousTestCase):
             self.nothing_reserved()
         found = self.run_op(OpInstanceQueryData())
         self.assertEqual(found[instance_uuid(1)]["name"], "inst1.example.com")
+
+    def test_settings(self) -> None:
+        """Those that change nothing but the configuration, and what they leave in it."""
+        results: list[tuple[OpCode, Any]] = [
+            (OpGroupAdd(group_name="rack2", ndparams={"spindle_count": 2}), None),
+            (OpGroupAssignNodes(group_name="rack2", nodes=("node3",)), None),
+            (OpGroupRename(group_name="rack2", new_name="cellar"), "cellar"),
+            (
+                OpGroupSetParams(group_name="cellar", ndparams={"spindle_count": 4}),
+                [("ndparams", {"spindle_count": 4})],
+            ),
+            (OpTagsSet(kind=TagKind.NODEGROUP, name="cellar", tags=("cold", "dry")), None),
+            (OpTagsDel(kind=TagKind.NODEGROUP, name="cellar", tags=("dry",)), None),
+            (OpTagsSet(kind=TagKind.CLUSTER, tags=("cold",)), None),
+            (OpTagsSearch(pattern="c.ld"), [("/cluster", "cold"), ("/nodegroup/cellar", "cold")]),
+            (OpTagsGet(kind=TagKind.NODEGROUP, name="cellar"), ["cold"]),
+            (OpClusterSetParams(beparams={"vcpus": 2}), None),
+            (OpClusterRedistConf(), None),
+            (OpGroupAssignNodes(group_name="default", nodes=("node3",)), None),
+            (OpGroupRemove(group_name="cellar"), None),
+        ]
+        for op, result in results:
+            self.assertEqual(self.run_op(op), result, op)
+            self.nothing_reserved()
+        self.assertEqual([group.name for group in self.config.groups.values()], ["default"])
+        self.assertEqual(self.config.cluster.tags, ("cold",))
+        self.assertEqual(self.config.cluster.beparams["default"].vcpus, 2)
 
     def test_node_add(self) -> None:
         """A new node is asked at its address before it is in the configuration."""
