@@ -58,7 +58,8 @@ class Observed:
     """
     A cluster at rest.
 
-    @ivar nodes: by uuid; nodes that are down are not in it.
+    @ivar nodes: by uuid; nodes that are down are not in it. Those marked offline are not told
+        what changes: of them only what runs on them is looked at, and their disks.
     @ivar locks: what the lock table shows as held or waited for.
     @ivar reservations: keys that the reservation table holds.
     @ivar archived: ids of archived jobs.
@@ -133,7 +134,7 @@ def _left_over(observed: Observed) -> list[str]:
     if not observed.may_owe:
         wrong += [f"debt left: {debt}" for debt in observed.state.debts.values()]
         wrong += [f"reservation left: {key}" for key in observed.reservations]
-    for uuid, view in observed.nodes.items():
+    for uuid, view in _online(observed).items():
         name = _node_name(observed.state, uuid)
         wrong += [f"{name}: request left: {request}" for request in view.requests]
         wrong += [f"{name}: process left: {process}" for process in view.processes]
@@ -176,7 +177,7 @@ def _path(disk: Disk) -> str:
 def _copies(observed: Observed) -> list[str]:
     wrong = []
     config = observed.state.config
-    for uuid, view in observed.nodes.items():
+    for uuid, view in _online(observed).items():
         node = config.nodes.get(uuid)
         if node is None or uuid == config.cluster.master_node:
             continue
@@ -187,12 +188,21 @@ def _copies(observed: Observed) -> list[str]:
             )
         if not node.master_candidate and view.position is not None:
             wrong.append(f"{node.name} is no candidate and has a copy of the log")
-    if len({view.term for view in observed.nodes.values()}) > 1:
-        terms = {
-            _node_name(observed.state, uuid): view.term for uuid, view in observed.nodes.items()
-        }
+    terms = {
+        _node_name(observed.state, uuid): view.term for uuid, view in _online(observed).items()
+    }
+    if len(set(terms.values())) > 1:
         wrong.append(f"terms differ: {terms}")
     return wrong
+
+
+def _online(observed: Observed) -> dict[str, NodeView]:
+    nodes = observed.state.config.nodes
+    return {
+        uuid: view
+        for uuid, view in observed.nodes.items()
+        if uuid not in nodes or not nodes[uuid].offline
+    }
 
 
 def _node_name(state: State, uuid: str) -> str:

@@ -47,7 +47,13 @@ START = 1_700_000_000.0
 TERM = 1
 PORT = 1811
 POOL = 10
-OS = OsInfo(name="noop", path="/os/noop", valid=True, api_versions=(20,))
+OS = OsInfo(
+    name="noop",
+    path="/os/noop",
+    valid=True,
+    api_versions=(20,),
+    parameters=(("size", "how much of it"),),
+)
 
 
 def position_of(position: Position) -> tuple[int, str]:
@@ -58,6 +64,7 @@ def position_of(position: Position) -> tuple[int, str]:
 FILELESS: dict[str, Any] = {
     "thd_check_directory": "",
     "thd_find_hooks": [],
+    "thd_local_facts": {},
     "thd_write_file": None,
     "SsconfFiles.write": [],
 }
