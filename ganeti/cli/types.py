@@ -126,10 +126,15 @@ def parse_maybe_float(text: str) -> float | str:
     """A number, or the word C{default}."""
     if text.lower() in ("default", "none"):
         return "default"
+    import math
+
     try:
-        return float(text)
-    except ValueError as err:
-        raise ValueError(f"invalid number '{text}'") from err
+        number = float(text)
+    except ValueError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"invalid number '{text}'")
+    return number
 
 
 def parse_size(text: str) -> int:

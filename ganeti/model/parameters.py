@@ -8,6 +8,7 @@ partial one, in which a missing value means "as inherited".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -263,8 +264,10 @@ def _float(name: str, value: Any) -> Number:
         return value
     try:
         number = float(value)
-    except (TypeError, ValueError) as err:
-        raise TypeEnforcementError(f"'{name}' (value {value}) is not a valid float") from err
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise TypeEnforcementError(f"'{name}' (value {value}) is not a valid float")
     return int(number) if number.is_integer() else number
 
 

@@ -79,6 +79,8 @@ def test_out_of_range(parse, values):
         (parse_nicparams, {"link": 3}),
         (parse_ndparams, {"cpu_speed": "fast"}),
         (parse_ndparams, {"cpu_speed": True}),
+        (parse_ndparams, {"cpu_speed": "nan"}),
+        (parse_ndparams, {"cpu_speed": "1e400"}),
         (parse_ndparams, {"ssh_port": None}),
     ],
 )
