@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.live import InstanceRuntime, OsInfo
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A number as nodes may have it; what is larger makes an answer unusable."""
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -47,7 +52,7 @@ class DiskFinding(Struct, frozen=True, kw_only=True):
     """One disk that the node should have."""
 
     uuid: str
-    size: int | None = None
+    size: Count | None = None
     """MiB; None: it is not there."""
     problem: str = ""
     """Why that cannot be told."""
@@ -60,9 +65,9 @@ class NodeFindings(Struct, frozen=True, kw_only=True):
     Nothing here depends on what another part found: one that fails spoils no other.
     """
 
-    protocol: int
+    protocol: Count
     release: str
-    time_ns: int
+    time_ns: Count
     """The node's clock."""
     digest: str = ""
     """Of its own certificate."""
@@ -74,7 +79,7 @@ class NodeFindings(Struct, frozen=True, kw_only=True):
     parameters: tuple[ParameterFinding, ...] = ()
     guests: tuple[InstanceRuntime, ...] = ()
     guests_problem: str = ""
-    memory_free: int | None = None
+    memory_free: Count | None = None
     """MiB."""
     files: dict[str, str] = {}
     """Checksum by path, of those that are there."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, DeferredSemaphore
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTCP
@@ -34,6 +34,8 @@ from ganeti.utils.aio import gather
 from ganeti.version import PROTOCOL_VERSION, RELEASE
 
 _CONNECT_LIMIT_S = 5.0
+CONNECTS = 64
+"""To other nodes at once."""
 
 Found = dict[str, Any]
 """Some fields of L{NodeFindings}."""
@@ -108,10 +110,18 @@ class Verifier:
     # -- other nodes
 
     async def _peers(self, peers: Iterable[Peer], port: int) -> Found:
-        found = await gather(self._reach(peer, port) for peer in peers)
+        slots = DeferredSemaphore(CONNECTS)
+        found = await gather([self._reach(slots, peer, port) for peer in peers])
         return {"silent_peers": {name: why for name, why in found if why}}
 
-    async def _reach(self, peer: Peer, port: int) -> tuple[str, str]:
+    async def _reach(self, slots: DeferredSemaphore, peer: Peer, port: int) -> tuple[str, str]:
+        await slots.acquire()
+        try:
+            return await self._reach_all(peer, port)
+        finally:
+            slots.release()
+
+    async def _reach_all(self, peer: Peer, port: int) -> tuple[str, str]:
         for address in peer.addresses:
             why = await self._connect(address, port)
             if why:

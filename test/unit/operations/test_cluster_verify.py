@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Raw
@@ -20,9 +21,16 @@ from support.verifying import NOOP, YEAR_S, Nodes, with_certificates
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti.errors import ErrorCode, NodeUnreachable, OpPrereqError
+from ganeti.errors import ErrorCode, NodeUnreachable, OpPrereqError, ParseError
+from ganeti.model.codec import decode
 from ganeti.model.config import Configuration
-from ganeti.model.findings import CertificateFinding, DiskFinding, ParameterFinding
+from ganeti.model.findings import (
+    CertificateFinding,
+    DiskFinding,
+    NodeFindings,
+    ParameterFinding,
+    Peer,
+)
 from ganeti.model.group import NodeGroup
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
@@ -39,10 +47,10 @@ from ganeti.opcodes.verify import (
     VerifyCode,
 )
 from ganeti.operations.cluster.verify.config import ClusterVerifyConfig
-from ganeti.operations.cluster.verify.group import ClusterVerifyGroup
+from ganeti.operations.cluster.verify.group import OUTPUT_LIMIT, ClusterVerifyGroup
 from ganeti.operations.cluster.verify.jobs import ClusterVerify
-from ganeti.operations.cluster.verify.questions import MOST_PEERS, peers
-from ganeti.operations.cluster.verify.report import target_of
+from ganeti.operations.cluster.verify.questions import MOST_PEERS, circle_of, peers
+from ganeti.operations.cluster.verify.report import LINE_LIMIT, MOST_ALIKE, target_of
 from ganeti.rpc.calls import CreateDisk, VerifyNode, encode_call
 from ganeti.version import PROTOCOL_VERSION, RELEASE
 
@@ -790,14 +798,78 @@ class RemainsTests(VerifyCase):
         )
 
 
+class OddAnswerTests(VerifyCase):
+    """Nodes may say anything; it never does more than fill a few lines."""
+
+    def guests(self, names: list[str]) -> tuple[InstanceRuntime, ...]:
+        return tuple(InstanceRuntime(name=name, memory_mib=0, vcpus=0) for name in names)
+
+    def test_many(self) -> None:
+        """What there is too much of is counted."""
+        self.change(places=tuple(map(str, range(100000))))
+        found = self.found()
+        self.assertEqual(len(found), MOST_ALIKE + 1)
+        self.assertEqual(
+            found[-1],
+            f"WARNING:ENODEORPHANLV:node:node2.example.com:and {100000 - MOST_ALIKE} more problems"
+            " of this kind",
+        )
+        self.assertTrue(self.result)
+        self.change(guests=self.guests(["ghost"] * 1000))
+        self.assertEqual(len(self.found()), MOST_ALIKE + 2)  # and an instance is down
+
+    def test_terminal(self) -> None:
+        """A name is one line, and does nothing to a terminal."""
+        own = "inst2.example.com"
+        self.change(guests=self.guests([own, "x\x1b[2J\n  - ERROR: cluster: gone\r\u2028"]))
+        [line] = self.found()
+        self.assertIn(r":instance x\x1b[2J   - ERROR: cluster: gone   is running on", line)
+
+    def test_long(self) -> None:
+        """A line has an end."""
+        self.change(release="9" * 10**6)
+        [line] = self.found()
+        self.assertLess(len(line), LINE_LIMIT + 10)
+
+    def test_hooks(self) -> None:
+        """Neither does what hooks print; there the end is what counts."""
+        output = "\x1b[2J" * 10**5 + "\x07the end\n\n"
+        self.nodes.hooks[NODE2] = (
+            HookResult(script="a\x1b", status=HookStatus.ERROR, output=output),
+        )
+        said = "\n".join(self.run_group().said())
+        self.assertTrue(said.endswith(r"\x07the end"), said[-20:])
+        self.assertNotIn("\x1b", said)
+        self.assertLess(len(said), 10 * OUTPUT_LIMIT)
+
+    def test_numbers(self) -> None:
+        """Numbers that nothing can have make the answer unusable."""
+        good = {"protocol": 1, "release": "1", "time_ns": 1}
+        for name in (*good, "memory_free"):
+            for value in ("-1", "9" * 400, "1.5", "true"):
+                fields = {**good, name: "?"}
+                text = str(fields).replace("'?'", value).replace("'", '"')
+                with self.assertRaisesRegex(ParseError, "NodeFindings"):
+                    decode(text.encode(), NodeFindings)
+
+
 class QuestionTests(SynchronousTestCase):
     def test_peers(self) -> None:
-        """In a large group each node tries some others, and each is tried by as many."""
-        nodes = make_config(nodes=40).group_nodes(GROUP_UUID)
-        tried = [peer.name for node in nodes for peer in peers(node, nodes)]
-        self.assertEqual({tried.count(node.name) for node in nodes}, {MOST_PEERS})
-        few = nodes[:3]
-        self.assertEqual([p.name for p in peers(few[1], few)], [few[2].name, few[0].name])
+        """Each node tries all others; in a huge group as many as try it."""
+        names = [f"node{number}" for number in range(MOST_PEERS + 40)]
+        circle = [Peer(name=name, addresses=("192.0.2.1",)) for name in names]
+        tried = Counter(peer.name for name in names for peer in peers(circle, name))
+        self.assertEqual(tried, dict.fromkeys(names, MOST_PEERS))
+        self.assertEqual([p.name for p in peers(circle[:3], "node1")], ["node2", "node0"])
+
+    def test_addresses(self) -> None:
+        """Both addresses of a node that has two."""
+        first, second = make_config(nodes=2).group_nodes(GROUP_UUID)
+        second = replace(second, secondary_ip="198.51.100.2")
+        self.assertEqual(
+            [peer.addresses for peer in circle_of([first, second])],
+            [(first.primary_ip,), (second.primary_ip, "198.51.100.2")],
+        )
 
     def test_real_guests(self) -> None:
         """Guests with a network need their bridge, and the files that their parameters name."""

@@ -44,7 +44,7 @@ class ClusterVerifyConfig(Unit[OpClusterVerifyConfig, None]):
             report.error(True, Code.ECLUSTERCFG, None, text)
         report.say("* Verifying all nodes belong to an existing group")
         check_dangling(report, config)
-        return report.good
+        return report.end()
 
     async def _check_certificates(self, report: Report, config: Configuration) -> None:
         """Of the master, as its node daemon finds them."""

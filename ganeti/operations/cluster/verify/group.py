@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec import structs
 
@@ -21,17 +22,19 @@ from ganeti.opcodes.verify import VerifyCode as Code
 from ganeti.operations.asking import reason
 from ganeti.operations.cluster.verify import files, nodes, remains
 from ganeti.operations.cluster.verify.instances import check_instances
-from ganeti.operations.cluster.verify.questions import file_question, question
+from ganeti.operations.cluster.verify.questions import circle_of, file_question, question
 from ganeti.operations.cluster.verify.report import Report
 from ganeti.operations.cluster.verify.view import GroupView
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import VerifyNode
 from ganeti.utils.aio import gather_results, sleep
-from ganeti.utils.text import nice_sort_key
+from ganeti.utils.text import nice_sort_key, printable
 
 LAG_LIMIT_S = 6.0
 """So long files that follow the cluster's state may take to do so."""
 _LAG_STEP_S = 0.5
+OUTPUT_LIMIT = 64 << 10
+"""Characters of what a hook printed: the end of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,7 @@ class ClusterVerifyGroup(Unit[OpClusterVerifyGroup, GroupPlan]):
         nodes.check_oob(report, view, answered.get(view.config.cluster.master_node))
         self._check_the_rest(report, view)
         await self._run_hooks(report, plan)
-        return report.good
+        return report.end()
 
     def _check_the_rest(self, report: Report, view: GroupView) -> None:
         state = self.job.snapshot()
@@ -144,11 +147,16 @@ class ClusterVerifyGroup(Unit[OpClusterVerifyGroup, GroupPlan]):
         rules = files.file_rules(config)
         members = list(plan.nodes)
         online = [node for node in members if not node.offline]
-        settings = {
-            "virtual": self.job.paths.virtual,
-            "parameters": OptionalCheck.HVPARAM_ASSESSMENT not in self.op.skip_checks,
-        }
-        asked = {n.uuid: question(config, n, online, rules, **settings) for n in online}
+        ask = partial(
+            question,
+            config,
+            nodes=online,
+            rules=rules,
+            circle=circle_of(online),
+            virtual=self.job.paths.virtual,
+            parameters=OptionalCheck.HVPARAM_ASSESSMENT not in self.op.skip_checks,
+        )
+        asked = {node.uuid: ask(node) for node in online}
         others = {n.uuid: file_question(config, n, members, rules) for n in plan.others}
         return asked | others
 
@@ -216,7 +224,8 @@ def judge_hooks(report: Report, node: Node, answer: tuple[HookResult, ...] | Gan
             f"Script {result.script} failed, output:",
         )
         if bad:
-            report.say(textwrap.indent(result.output.rstrip(), "      "))
+            printed = result.output[-OUTPUT_LIMIT:].rstrip()
+            report.say(textwrap.indent(printable(printed.encode()), "      "))
 
 
 def _others(config: Configuration, members: list[Node]) -> list[Node]:

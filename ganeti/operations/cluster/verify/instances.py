@@ -108,9 +108,7 @@ def _check_running(report: Report, view: GroupView, instance: Instance) -> None:
 
 def _runs(view: GroupView, instance: Instance) -> bool:
     """It runs on its primary node, or its user has shut it down and may."""
-    found = view.findings(instance.primary_node)
-    guests = () if found is None else found.guests
-    states = [guest.state for guest in guests if guest.name == instance.name]
+    states = view.run_states.get((instance.primary_node, instance.name), ())
     allowed = (*_ALIVE, RunState.SHUTDOWN) if view.config.cluster.enabled_user_shutdown else _ALIVE
     return any(state in allowed for state in states)
 
@@ -118,10 +116,9 @@ def _runs(view: GroupView, instance: Instance) -> bool:
 def _check_disks(report: Report, view: GroupView, instance: Instance) -> None:
     for index, disk in enumerate(view.config.instance_disks(instance)):
         for node_uuid in disk_nodes(disk) or (instance.primary_node,):
-            found = view.findings(node_uuid)
-            if found is None:
+            if view.findings(node_uuid) is None:
                 continue
-            known = next((each for each in found.disks if each.uuid == disk.uuid), None)
+            known = view.disks.get((node_uuid, disk.uuid))
             _check_disk(report, view, instance, f"disk/{index}", (node_uuid, disk, known))
 
 

@@ -91,11 +91,7 @@ def _certificates(report: Report, view: GroupView, node: Node, found: NodeFindin
     if node.master_candidate:
         text = "the certificate of this master candidate is not the one on record"
         report.error(listed != found.digest, Code.ECLUSTERCLIENTCERT, node.name, text)
-    sharing = [
-        other.name
-        for other in view.nodes
-        if other.uuid != node.uuid and _digest(view, other) == found.digest and found.digest
-    ]
+    sharing = [other.name for other in view.owners.get(found.digest, ()) if other is not node]
     report.error(
         sharing,
         Code.ECLUSTERCLIENTCERT,
@@ -104,11 +100,6 @@ def _certificates(report: Report, view: GroupView, node: Node, found: NodeFindin
     )
     for certificate in found.certificates:
         check_certificate(report, Code.ECLUSTERCLIENTCERT, node.name, certificate, view.ended)
-
-
-def _digest(view: GroupView, node: Node) -> str:
-    found = view.findings(node.uuid)
-    return "" if found is None else found.digest
 
 
 def _network(report: Report, view: GroupView, node: Node, found: NodeFindings) -> None:

@@ -24,7 +24,8 @@ def check_oses(report: Report, view: GroupView, node: Node, found: NodeFindings)
     reference = _reference(view)
     if reference is None or reference.uuid == node.uuid or found.oses_problem:
         return
-    theirs = first_of_each(view.all_findings()[reference.uuid])
+    like = view.findings(reference.uuid)
+    theirs = {} if like is None else first_of_each(like)
     missing = sorted(theirs.keys() - own.keys())
     report.error(
         missing,

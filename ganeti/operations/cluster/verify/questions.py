@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -19,8 +19,12 @@ from ganeti.operations.node.add import NODED_PORT
 from ganeti.paths import Paths
 from ganeti.rpc.calls import VerifyNode
 
-MOST_PEERS = 16
-"""So many others each node tries to reach: in a large group not all, but each is tried by many."""
+MOST_PEERS = 500
+"""
+So many others each node tries to reach: all there are, but in a huge group.
+
+With L{ganeti.noded.verify.CONNECTS} at once all of them may be silent, and the node answers still.
+"""
 EXTERNAL_IP_SCRIPT = f"{Paths().conf_dir}/scripts/master-ip-setup"
 _DRIVEN = (DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
 """Templates whose disks can be listed."""
@@ -32,13 +36,14 @@ def question(
     nodes: list[Node],
     rules: list[FileRule],
     *,
+    circle: Sequence[Peer],
     virtual: bool,
     parameters: bool,
 ) -> VerifyNode:
     """
     All that one node is asked.
 
-    @param nodes: of its group, in service.
+    @param nodes: of its group, in service; C{circle} the same as peers.
     @param virtual: of a virtual cluster, whose nodes have no bridges.
     @param parameters: also what hypervisor parameters name.
     """
@@ -46,7 +51,7 @@ def question(
         file_question(config, node, nodes, rules),
         certificates=True,
         machine=True,
-        peers=tuple(peers(node, nodes)),
+        peers=peers(circle, node.name),
         port=NODED_PORT,
     )
     if not node.vm_capable:
@@ -77,13 +82,18 @@ def file_question(
     return VerifyNode(files=tuple(rule.path for rule in rules), programs=tuple(wanted))
 
 
-def peers(node: Node, nodes: list[Node]) -> Iterator[Peer]:
-    """The nodes that follow in the group's circle, with both their addresses."""
-    place = nodes.index(node)
-    others = [*nodes[place + 1 :], *nodes[:place]]
-    for other in others[:MOST_PEERS]:
-        addresses = dict.fromkeys((other.primary_ip, other.secondary_ip))
-        yield Peer(name=other.name, addresses=tuple(addresses))
+def circle_of(nodes: Iterable[Node]) -> tuple[Peer, ...]:
+    """The nodes with both their addresses, each followed by those it tries to reach first."""
+    return tuple(
+        Peer(name=n.name, addresses=tuple(dict.fromkeys((n.primary_ip, n.secondary_ip))))
+        for n in nodes
+    )
+
+
+def peers(circle: Sequence[Peer], name: str) -> tuple[Peer, ...]:
+    """Whom the node C{name} tries to reach."""
+    place = next(n for n, peer in enumerate(circle) if peer.name == name)
+    return (*circle[place + 1 :], *circle[:place])[:MOST_PEERS]
 
 
 def programs(config: Configuration, node: Node, nodes: list[Node]) -> Iterator[str]:

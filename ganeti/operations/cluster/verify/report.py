@@ -6,12 +6,19 @@ The lines are those of the original, which programs read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ganeti.errors import ProgrammerError
 from ganeti.opcodes.verify import VerifyCode as Code
+from ganeti.utils.text import printable_line
+
+MOST_ALIKE = 100
+"""Problems of one code and object that are written down one by one."""
+LINE_LIMIT = 32 << 10
+"""Characters; much of what is written comes from nodes."""
 
 CLUSTER, NODE, GROUP, INSTANCE = "cluster", "node", "group", "instance"
 
@@ -47,10 +54,11 @@ class Problem:
     def line(self, *, with_code: bool) -> str:
         """As it is printed."""
         target = target_of(self.code)
-        if with_code:
-            return f"  - {self.severity}:{self.code}:{target}:{self.name}:{self.text}"
         name = "" if self.name is None else f" {self.name}"
-        return f"  - {self.severity}: {target}{name}: {self.text}"
+        line = f"{self.severity}: {target}{name}: {self.text}"
+        if with_code:
+            line = f"{self.severity}:{self.code}:{target}:{self.name}:{self.text}"
+        return f"  - {printable_line(line, LINE_LIMIT)}"
 
 
 class Request(Protocol):
@@ -82,9 +90,23 @@ class Report:
         """
         self._op = op
         self._entry = entry
-        self.say = say
+        self._say = say
         self.good = True
-        self.problems: list[Problem] = []
+        self._alike: Counter[tuple[Code, str | None, str]] = Counter()
+
+    def say(self, text: str) -> None:
+        """A plain line, which ends what is before it."""
+        self.end()
+        self._say(text)
+
+    def end(self) -> bool:
+        """Write down how many problems were only counted; whether all was good."""
+        for (code, name, severity), count in self._alike.items():
+            if count > MOST_ALIKE:
+                text = f"and {count - MOST_ALIKE} more problems of this kind"
+                self._write(Problem(code, name, text, severity))
+        self._alike.clear()
+        return self.good
 
     def detail(self, text: str) -> None:
         """A line for those who want to know more."""
@@ -105,9 +127,14 @@ class Report:
         if problem.code in self._op.ignore_errors:
             problem = Problem(problem.code, problem.name, problem.text, "WARNING")
         self.good = self.good and problem.severity != "ERROR"
-        self.problems.append(problem)
-        self._entry("message-list", [problem.line(with_code=self._op.error_codes)])
+        alike = (problem.code, problem.name, problem.severity)
+        self._alike[alike] += 1
+        if self._alike[alike] <= MOST_ALIKE:
+            self._write(problem)
         return True
+
+    def _write(self, problem: Problem) -> None:
+        self._entry("message-list", [problem.line(with_code=self._op.error_codes)])
 
     def notice(self, text: str) -> None:
         """A line about what is as it should be, and good to know."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ganeti.errors import GanetiError
 from ganeti.model.config import Configuration
-from ganeti.model.findings import NodeFindings
+from ganeti.model.findings import DiskFinding, NodeFindings
 from ganeti.model.group import NodeGroup
 from ganeti.model.instance import Instance
+from ganeti.model.live import RunState
 from ganeti.model.node import Node
 from ganeti.utils.text import nice_sort_key
 
@@ -43,6 +45,34 @@ class GroupView:
     def all_findings(self) -> dict[str, NodeFindings]:
         """Of the nodes that answered, by uuid."""
         return {u: answer for u, answer in self.answers.items() if isinstance(answer, NodeFindings)}
+
+    @cached_property
+    def run_states(self) -> dict[tuple[str, str], list[RunState]]:
+        """Of the guests that nodes named, by the node's uuid and the instance's name."""
+        states: dict[tuple[str, str], list[RunState]] = {}
+        for uuid, found in self.all_findings().items():
+            for guest in found.guests:
+                states.setdefault((uuid, guest.name), []).append(guest.state)
+        return states
+
+    @cached_property
+    def disks(self) -> dict[tuple[str, str], DiskFinding]:
+        """What nodes said of disks, by the node's uuid and the disk's."""
+        return {
+            (uuid, disk.uuid): disk
+            for uuid, found in self.all_findings().items()
+            for disk in found.disks
+        }
+
+    @cached_property
+    def owners(self) -> dict[str, list[Node]]:
+        """The nodes that have each certificate, by its digest."""
+        owners: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found = self.findings(node.uuid)
+            if found is not None and found.digest:
+                owners.setdefault(found.digest, []).append(node)
+        return owners
 
     def instances(self) -> list[Instance]:
         """Those whose primary node is in the group, in natural order."""
