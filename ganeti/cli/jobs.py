@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ganeti.cli import plans
 from ganeti.cli.failures import CommandFailed
 from ganeti.errors import JobCanceled, JobLost, OpExecError, decode_error
 
@@ -28,6 +27,8 @@ _STATE_TEXTS = {
     "running": "is running",
     "canceling": "is being canceled",
 }
+_PLAN = "plan"
+"""Type of the log entry that holds what a dry run would do."""
 _QUIET_S = 10
 """So long a job may stand still before the user is told why."""
 
@@ -60,7 +61,7 @@ class ConsoleReporter:
     def log(self, entry: Sequence[Any]) -> None:
         """Print one entry with its time."""
         _serial, when, kind, message = entry
-        if kind == plans.LOG_TYPE:
+        if kind == _PLAN:
             self._session.show_plan(self._job_id, message)
             return
         self._session.out(f"{time.ctime(when[0])} {log_text(kind, message)}")
@@ -84,7 +85,9 @@ class SilentReporter:
 
 def log_text(kind: str, message: Any) -> str:
     """A log entry's message as text, which may have several lines."""
-    if kind == plans.LOG_TYPE:
+    if kind == _PLAN:
+        from ganeti.cli import plans
+
         return "\n".join(plans.plan_lines(message))
     if kind == "message-list" and isinstance(message, list):
         return " ".join(map(str, message))

@@ -12,9 +12,6 @@ from typing import Any
 
 from ganeti.cli import tree
 
-LOG_TYPE = "plan"
-"""Of the job's log entry that holds a plan."""
-
 
 def plan_lines(entry: Any) -> list[str]:
     """
