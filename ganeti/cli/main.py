@@ -97,7 +97,6 @@ def _forget_output(world: World) -> None:
 
 
 def _run(program: Program, argv: Sequence[str], world: World) -> int:
-    columns = _columns(world.environ)
     word = argv[0] if argv else ""
     if word == "--version":
         release = version.RELEASE
@@ -107,19 +106,25 @@ def _run(program: Program, argv: Sequence[str], world: World) -> int:
         return _complete(program, argv, world)
     command = program.find(word)
     if command is None:
-        world.stdout.write(parser.overview(program, columns))
+        world.stdout.write(parser.overview(program, _columns(world.environ)))
         return 0 if word == "--help" else failures.FAILURE
     try:
-        _check_encoding(argv)
-        words = [*parser.default_words(program, command, world.environ), *argv[1:]]
-        options, arguments = parser.parse(program.name, command, words, columns)
+        parsed = _parse(program, command, argv, world)
     except parser.UsageExit as end:
         world.stdout.write(end.out)
         world.stderr.write(end.err)
         return end.status
     except GanetiError as err:
         return _fail(err, world, debug=0)
-    return _run_command(program, command, (options, arguments), argv, world)
+    return _run_command(program, command, parsed, argv, world)
+
+
+def _parse(
+    program: Program, command: Command, argv: Sequence[str], world: World
+) -> tuple[Values, list[str]]:
+    _check_encoding(argv)
+    words = [*parser.default_words(program, command, world.environ), *argv[1:]]
+    return parser.parse(program.name, command, words, _columns(world.environ))
 
 
 def _complete(program: Program, argv: Sequence[str], world: World) -> int:

@@ -29,15 +29,17 @@ def submit_job(session: Session, options: Values, files: list[str]) -> int:
     submitted = clock()
     progress("Executing...")
     status = wanted.wait()
-    end = clock()
-    progress(
-        f"C:op     {operations:4d}",
-        f"C:job    {len(files) * options.rep_job:4d}",
+    progress(f"C:op     {operations:4d}", f"C:job    {len(files) * options.rep_job:4d}")
+    progress(*_durations(begin, submitted, clock()))
+    return status
+
+
+def _durations(begin: float, submitted: float, end: float) -> tuple[str, str, str]:
+    return (
         f"T:submit {submitted - begin:4.4f}",
         f"T:exec   {end - submitted:4.4f}",
         f"T:total  {end - begin:4.4f}",
     )
-    return status
 
 
 def _say_nothing(*_lines: str) -> None:

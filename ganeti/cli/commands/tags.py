@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from optparse import Values
 
     from ganeti.cli.session import Session
+    from ganeti.opcodes.tags import OpTagsDel, OpTagsSet
 
 _KINDS = {
     "gnt-cluster": "cluster",
@@ -30,29 +31,33 @@ def list_tags(session: Session, _options: Values, words: list[str]) -> int:
 
 def add_tags(session: Session, options: Values, words: list[str]) -> int:
     """Give an object tags."""
-    kind, name, tags = _target(session, words)
-    tags += _from_source(session, options.tags_source)
-    if not tags:
-        raise OpPrereqError("No tags to be added", ErrorCode.WRONG_INPUT)
-    from ganeti.model.tags import TagKind
     from ganeti.opcodes.tags import OpTagsSet
 
-    common = jobs.common_fields(session, options)
-    jobs.run(session, OpTagsSet(kind=TagKind(kind), name=name, tags=tuple(tags), **common), options)
-    return 0
+    return _change(session, options, words, OpTagsSet, "added")
 
 
 def remove_tags(session: Session, options: Values, words: list[str]) -> int:
     """Take tags from an object."""
+    from ganeti.opcodes.tags import OpTagsDel
+
+    return _change(session, options, words, OpTagsDel, "removed")
+
+
+def _change(
+    session: Session,
+    options: Values,
+    words: list[str],
+    opcode: type[OpTagsSet] | type[OpTagsDel],
+    done: str,
+) -> int:
+    from ganeti.model.tags import TagKind
+
     kind, name, tags = _target(session, words)
     tags += _from_source(session, options.tags_source)
     if not tags:
-        raise OpPrereqError("No tags to be removed", ErrorCode.WRONG_INPUT)
-    from ganeti.model.tags import TagKind
-    from ganeti.opcodes.tags import OpTagsDel
-
+        raise OpPrereqError(f"No tags to be {done}", ErrorCode.WRONG_INPUT)
     common = jobs.common_fields(session, options)
-    jobs.run(session, OpTagsDel(kind=TagKind(kind), name=name, tags=tuple(tags), **common), options)
+    jobs.run(session, opcode(kind=TagKind(kind), name=name, tags=tuple(tags), **common), options)
     return 0
 
 
