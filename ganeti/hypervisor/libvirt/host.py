@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from ganeti.errors import ConfigurationError, HypervisorError
 from ganeti.hypervisor.libvirt.surroundings import KVM, DiskSource, Surroundings
+from ganeti.model.hypervisors import HypervisorName, built_in
 from ganeti.model.live import InstanceSpec
 from ganeti.model.parameters import NicMode
 from ganeti.model.secret import Secret
@@ -134,9 +135,12 @@ def thd_find_emulator(kvm_path: str, arch: str) -> str:
     """
     QEMU, without links: libvirt looks at each of its names anew.
 
+    @param kvm_path: that of the defaults may be elsewhere on this machine; another is obeyed.
     @raise HypervisorError: it is not installed.
     """
-    candidates = (kvm_path, *(each.format(arch=arch) for each in _EMULATORS))
+    candidates = [kvm_path]
+    if kvm_path in ("", built_in(HypervisorName.KVM)["kvm_path"]):
+        candidates += [each.format(arch=arch) for each in _EMULATORS]
     for path in candidates:
         if path and os.access(path, os.X_OK):
             return os.path.realpath(path)
