@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 
 Names = Callable[[str], Iterable[Candidate]]
-"""The objects of a kind: node, instance, group, network, os, jobid, filter, field."""
+"""The objects of a kind: node, instance, group, network, os, os-name, jobid, filter, field."""
 
 
 class _Place(NamedTuple):
@@ -157,7 +157,7 @@ def _flags(command: Command, place: _Place, word: str) -> Found:
 
 def _values(option: Opt, word: str, names: Names) -> Found:
     """What an option may be given."""
-    choices = option.choices or option.forms
+    choices = option.choices or option.forms or option.suggestions
     if choices:
         return Found([Candidate(choice) for choice in choices])
     if option.type == "bool":
@@ -200,7 +200,7 @@ def _argument_at(arguments: Sequence[Arg], number: int) -> Arg | None:
     return None
 
 
-_ASKED = frozenset({"node", "instance", "group", "network", "os", "jobid", "filter", "file"})
+_ASKED = frozenset({"node", "instance", "group", "network", "jobid", "filter", "file"})
 
 
 def _kind(command: Command, argument: Arg, place: _Place) -> str | None:
@@ -210,6 +210,8 @@ def _kind(command: Command, argument: Arg, place: _Place) -> str | None:
     modes = [str(option.const) for option in place.used if option.dest == "multi_mode"]
     if argument.kind == "instance" and modes:
         return _MODES.get(modes[-1])
+    if argument.kind == "os":
+        return "os-name"
     return argument.kind if argument.kind in _ASKED else None
 
 

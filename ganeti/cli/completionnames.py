@@ -57,6 +57,7 @@ _QUERIES: dict[str, tuple[str, tuple[str, ...], Callable[[_Row], list[Candidate]
     "filter": ("filter", ("uuid", "action"), _named),
     "jobid": ("job", ("id", "status", "summary"), _job),
     "os": ("os", ("name", "variants"), _os),
+    "os-name": ("os", ("name",), _named),
 }
 
 

@@ -21,6 +21,7 @@ class Opt(NamedTuple):
         the word is the value then.
     @ivar values: what a value names, for completion: node, nodes (primary:secondary), group, os,
         iallocator, file, field.
+    @ivar suggestions: known values, for completion; the master daemon judges what is given.
     """
 
     flags: tuple[str, ...]
@@ -34,6 +35,7 @@ class Opt(NamedTuple):
     const: Any = None
     forms: tuple[str, ...] = ()
     values: str | None = None
+    suggestions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

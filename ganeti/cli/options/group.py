@@ -11,6 +11,7 @@ ALLOC_POLICY = Opt(
     "Whether instances are placed in the group: preferred, last_resort or unallocable",
     type="string",
     metavar="POLICY",
+    suggestions=("preferred", "last_resort", "unallocable"),
 )
 NDPARAMS = cluster.NDPARAMS._replace(
     help="Parameters of the group's nodes, as in spindle_count=2; -NAME or default inherits again"

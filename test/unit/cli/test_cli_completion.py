@@ -21,6 +21,7 @@ OBJECTS = {
     "instance": ["web1", "web2"],
     "group": ["default", "rack"],
     "os": ["busybox+default", "noop"],
+    "os-name": ["busybox", "noop"],
     "jobid": ["7", "12"],
     "field": ["name", "pnode", "status"],
 }
@@ -52,6 +53,8 @@ def _words(line: str) -> set[str]:
         ("gnt-job watch ", {"7", "12"}),
         ("gnt-job autoarchive ", {"1d", "1w", "4w", "all"}),
         ("gnt-cluster queue un", {"undrain"}),
+        ("gnt-os info b", {"busybox"}),
+        ("gnt-group modify --alloc-policy=u", {"--alloc-policy=unallocable"}),
         ("gnt-job change-priority --priority=l", {"--priority=low"}),
         ("gnt-job change-priority --priority ", {"low", "normal", "high"}),
         ("gnt-job change-priority --prio=h", {"--prio=high"}),
@@ -229,7 +232,7 @@ def test_zsh(node: VirtualNode, server: FakeMaster) -> None:
 
 
 def test_os_variants(node: VirtualNode, server: FakeMaster) -> None:
-    """An operating system with variants is completed with one."""
+    """An operating system with variants is completed with one, where that is needed."""
     found = _ask(node, "gnt-instance", "zsh", "add", "-o", "")
     assert found == ["words", "busybox+default\t", "busybox+small\t", "noop\t"]
 
