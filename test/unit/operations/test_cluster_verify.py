@@ -640,12 +640,11 @@ class InstanceTests(VerifyCase):
         )
 
     def test_bad_node(self) -> None:
-        """A guest on a node that is not meant for guests."""
+        """An instance of a node that is not meant for any."""
         self.set_node(2, vm_capable=False)
-        self.change(guests=(self.guest(2),))
         self.assertIn(
             "ERROR:EINSTANCEBADNODE:instance:inst2.example.com:"
-            "instance runs on node node2.example.com, which is not vm capable",
+            "instance lives on node node2.example.com, which is not vm_capable",
             self.found(),
         )
 

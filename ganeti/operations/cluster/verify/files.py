@@ -14,6 +14,7 @@ from ganeti.operations.cluster.verify.report import Report
 from ganeti.paths import Paths
 from ganeti.utils.text import nice_sort_key
 
+RELEASE_KEY = "release_version"
 _REAL = Paths()
 """Names of files are those of a real machine."""
 
@@ -35,7 +36,8 @@ class FileRule:
 
 
 def file_rules(config: Configuration) -> list[FileRule]:
-    """All of them."""
+    """All but one: candidates write their own release into ssconf, which is compared by itself."""
+    keys = sorted(build_ssconf(config).keys() - {RELEASE_KEY})
     return [
         FileRule(path=_REAL.ca_pem),
         FileRule(path=_REAL.hmac_key),
@@ -45,7 +47,7 @@ def file_rules(config: Configuration) -> list[FileRule]:
         FileRule(path=_REAL.ca_key, candidates=True, follows=True),
         FileRule(path=_REAL.rapi_pem, candidates=True, optional=True, follows=True),
         FileRule(path=_REAL.known_hosts, candidates=True, optional=True, follows=True),
-        *(FileRule(path=_REAL.ssconf(key), follows=True) for key in sorted(build_ssconf(config))),
+        *(FileRule(path=_REAL.ssconf(key), follows=True) for key in keys),
     ]
 
 

@@ -81,6 +81,12 @@ def _check_exclusive(report: Report, view: GroupView, instance: Instance) -> Non
 
 def _check_running(report: Report, view: GroupView, instance: Instance) -> None:
     node = view.config.nodes[instance.primary_node]
+    report.error(
+        not node.vm_capable,
+        Code.EINSTANCEBADNODE,
+        instance.name,
+        f"instance lives on node {node.name}, which is not vm_capable",
+    )
     should_run = instance.admin_state is AdminState.UP
     if node.offline:
         report.error(

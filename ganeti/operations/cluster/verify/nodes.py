@@ -182,12 +182,6 @@ def _guests(report: Report, view: GroupView, node: Node, found: NodeFindings) ->
             guest.name,
             f"instance should not run on node {node.name}",
         )
-        report.error(
-            not node.vm_capable,
-            Code.EINSTANCEBADNODE,
-            guest.name,
-            f"instance runs on node {node.name}, which is not vm capable",
-        )
 
 
 def _oses(report: Report, view: GroupView, node: Node, found: NodeFindings) -> None:
