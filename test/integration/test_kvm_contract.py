@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 from contracts.hypervisor import HypervisorContract
 from support.kvm import kvm_spec, why_no_guests
+from support.reaping import Reaper
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from ganeti.errors import HypervisorError
-from ganeti.hypervisor.libvirt.embedded import thd_short_path
 from ganeti.hypervisor.libvirt.kvm import KvmHypervisor
 from ganeti.hypervisor.libvirt.node import kvm_on_libvirt
 from ganeti.model.live import InstanceSpec
@@ -32,15 +31,18 @@ class EmbeddedDriverTests(HypervisorContract, TestCase):
     timeout = 60
     folder = ""
     paths = Paths()
+    reaper: Reaper
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = tempfile.mkdtemp(prefix="ganeti-kvm-")
         cls.paths = Paths(root=f"{cls.folder}/node1.example.com")
+        cls.reaper = Reaper(cls.paths)
+        cls.reaper.start()
 
     @classmethod
     def tearDownClass(cls) -> None:
-        os.unlink(thd_short_path(cls.paths.libvirt_dir))
+        cls.reaper.stop()
         shutil.rmtree(cls.folder)
 
     def setUp(self) -> None:

@@ -1,5 +1,5 @@
 """
-Guests in libvirt: what runs in its threads.
+Guests in libvirt, as its threads see them and speak to them.
 
 Each guest is a persistent domain while it is known: so what is left of one
 that ended by itself shows how it ended, also after the node daemon was killed.
@@ -7,79 +7,31 @@ that ended by itself shows how it ended, also after the node daemon was killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ganeti.errors import HypervisorError
 from ganeti.hypervisor.libvirt.domain import INSTANCE_NAMESPACE
-from ganeti.hypervisor.libvirt.driver import import_libvirt, text_of
+from ganeti.hypervisor.libvirt.library import import_libvirt, text_of
 from ganeti.hypervisor.libvirt.states import DomainFacts, Ended, parse_ended, parse_note
-from ganeti.utils.failpoints import reach
 
 ENDED_NAMESPACE = "urn:ganeti:ended"
-
-Start = Callable[[Any, bool], None]
-"""Starts a defined domain, paused or not."""
-
-
-def thd_start_domain(domain: Any, paused: bool) -> None:
-    """As QEMU's driver starts domains."""
-    domain.createWithFlags(import_libvirt().VIR_DOMAIN_START_PAUSED if paused else 0)
 
 
 def thd_list(connection: Any) -> tuple[DomainFacts, ...]:
     """All guests of ours, sorted by name."""
-    found = (_facts(domain) for domain in connection.listAllDomains(0))
+    found = (thd_facts(domain) for domain in connection.listAllDomains(0))
     return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
 
 
 def thd_find(connection: Any, name: str) -> DomainFacts | None:
     """One of them."""
-    domain = _lookup(connection, name)
-    return None if domain is None else _facts(domain)
-
-
-def thd_start(connection: Any, description: str, name: str, paused: bool, start: Start) -> None:
-    """
-    Start a guest that is not active.
-
-    @raise HypervisorError: another domain has its name, or it did not start; nothing is left.
-    """
-    thd_remove(connection, name)
-    if _lookup(connection, name) is not None:
-        raise HypervisorError(f"Cannot start instance {name}: another one of that name exists")
-    libvirt = import_libvirt()
-    reach("hypervisor.start.before", name)
-    try:
-        domain = connection.defineXML(description)
-    except libvirt.libvirtError as err:
-        raise HypervisorError(f"Cannot start instance {name}: {text_of(err)}") from err
-    try:
-        start(domain, paused)
-    except libvirt.libvirtError as err:
-        domain.undefine()
-        raise HypervisorError(f"Cannot start instance {name}: {text_of(err)}") from err
-    reach("hypervisor.start.after", name)
-
-
-def thd_remove(connection: Any, name: str) -> None:
-    """Kill a guest of ours if it lives, and forget it; an unknown one is fine."""
-    domain = _lookup(connection, name)
-    if domain is None or _facts(domain) is None:
-        return
-    libvirt = import_libvirt()
-    for do in (domain.destroy, domain.undefine):
-        try:
-            do()
-        except libvirt.libvirtError as err:
-            gone = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
-            if err.get_error_code() not in gone:
-                raise HypervisorError(f"Cannot stop instance {name}: {text_of(err)}") from err
+    domain = thd_lookup(connection, name)
+    return None if domain is None else thd_facts(domain)
 
 
 def thd_press_power_button(connection: Any, name: str) -> bool:
     """Ask a guest to shut itself down; False when it does not live any more."""
-    domain = _lookup(connection, name)
+    domain = thd_lookup(connection, name)
     if domain is None or not domain.isActive():
         return False
     libvirt = import_libvirt()
@@ -94,7 +46,7 @@ def thd_press_power_button(connection: Any, name: str) -> bool:
 
 def thd_resume(connection: Any, name: str) -> bool:
     """Let a paused guest run; False when it does not live."""
-    domain = _lookup(connection, name)
+    domain = thd_lookup(connection, name)
     if domain is None or not domain.isActive():
         return False
     if domain.state()[0] == import_libvirt().VIR_DOMAIN_PAUSED:
@@ -104,7 +56,7 @@ def thd_resume(connection: Any, name: str) -> bool:
 
 def thd_set_memory(connection: Any, name: str, memory_mib: int) -> bool:
     """Ask a guest to use so much; False when it does not live."""
-    domain = _lookup(connection, name)
+    domain = thd_lookup(connection, name)
     if domain is None or not domain.isActive():
         return False
     domain.setMemory(memory_mib * 1024)
@@ -112,11 +64,12 @@ def thd_set_memory(connection: Any, name: str, memory_mib: int) -> bool:
 
 
 def thd_note_ended(connection: Any, uuid: str, ended: Ended) -> None:
-    """Keep how a guest ended, where it outlives this process; unless it is known or gone."""
+    """Keep how a guest of ours ended, where it outlives this process; unless it is known."""
     libvirt = import_libvirt()
     try:
         domain = connection.lookupByUUIDString(uuid)
-        if not domain.isActive() and not _ended(domain):
+        facts = thd_facts(domain)
+        if facts is not None and not facts.active and not facts.ended:
             _note(domain, ended)
     except libvirt.libvirtError as err:
         if err.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
@@ -141,7 +94,8 @@ def _note(domain: Any, ended: Ended) -> None:
     )
 
 
-def _lookup(connection: Any, name: str) -> Any:
+def thd_lookup(connection: Any, name: str) -> Any:
+    """A domain, ours or not; None when there is none of that name."""
     libvirt = import_libvirt()
     try:
         return connection.lookupByName(name)
@@ -151,7 +105,7 @@ def _lookup(connection: Any, name: str) -> Any:
         raise
 
 
-def _facts(domain: Any) -> DomainFacts | None:
+def thd_facts(domain: Any) -> DomainFacts | None:
     """What is known of a domain; None when it is none of ours, or gone by now."""
     libvirt = import_libvirt()
     try:
@@ -165,7 +119,7 @@ def _facts(domain: Any) -> DomainFacts | None:
             info=(state, *domain.info()[1:]),
             reason=reason,
             metadata=metadata,
-            ended=_ended(domain),
+            ended=parse_note(_metadata(domain, ENDED_NAMESPACE)),
         )
     except libvirt.libvirtError as err:
         if err.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
@@ -173,19 +127,23 @@ def _facts(domain: Any) -> DomainFacts | None:
         raise
 
 
-def _ended(domain: Any) -> str:
-    return parse_note(_metadata(domain, ENDED_NAMESPACE))
-
-
 def _metadata(domain: Any, namespace: str) -> str:
-    """An element of the domain's persistent description; empty when there is none."""
+    """
+    An element of the domain's persistent description; empty when there is none.
+
+    A domain without such a description is none of ours.
+    """
     libvirt = import_libvirt()
     try:
         element: str = domain.metadata(
             libvirt.VIR_DOMAIN_METADATA_ELEMENT, namespace, libvirt.VIR_DOMAIN_AFFECT_CONFIG
         )
     except libvirt.libvirtError as err:
-        absent = (libvirt.VIR_ERR_NO_DOMAIN_METADATA, libvirt.VIR_ERR_NO_DOMAIN)
+        absent = (
+            libvirt.VIR_ERR_NO_DOMAIN_METADATA,
+            libvirt.VIR_ERR_NO_DOMAIN,
+            libvirt.VIR_ERR_OPERATION_INVALID,
+        )
         if err.get_error_code() in absent:
             return ""
         raise

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from ganeti.errors import HypervisorError
 from ganeti.hypervisor.libvirt import embedded
 from ganeti.hypervisor.libvirt.accelerator import Accelerator
-from ganeti.hypervisor.libvirt.driver import LibvirtDriver, OnLifecycle, import_libvirt
+from ganeti.hypervisor.libvirt.driver import LibvirtDriver, OnLifecycle
 from ganeti.hypervisor.libvirt.host import (
     Found,
     thd_find_emulator,
@@ -22,6 +22,7 @@ from ganeti.hypervisor.libvirt.host import (
     thd_trim,
 )
 from ganeti.hypervisor.libvirt.kvm import KvmHypervisor
+from ganeti.hypervisor.libvirt.library import thd_import_libvirt
 from ganeti.hypervisor.libvirt.surroundings import Surroundings
 from ganeti.hypervisor.machine import Machine, thd_read_machine
 from ganeti.model.hypervisors import HypervisorName, built_in
@@ -99,7 +100,7 @@ class KvmNode:
     def _thd_problems(self) -> tuple[str, ...]:
         kvm_path = built_in(HypervisorName.KVM)["kvm_path"]
         problems = []
-        for thd_check in (import_libvirt, lambda: thd_find_emulator(kvm_path, self._arch)):
+        for thd_check in (thd_import_libvirt, lambda: thd_find_emulator(kvm_path, self._arch)):
             try:
                 thd_check()
             except HypervisorError as err:

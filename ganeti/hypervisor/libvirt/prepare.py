@@ -22,8 +22,8 @@ from twisted.internet.task import react
 from ganeti.errors import GanetiError
 from ganeti.hypervisor.libvirt import embedded
 from ganeti.hypervisor.libvirt.accelerator import Accelerator
-from ganeti.hypervisor.libvirt.driver import Library, import_libvirt
 from ganeti.hypervisor.libvirt.host import thd_find_emulator
+from ganeti.hypervisor.libvirt.library import Library, thd_import_libvirt
 from ganeti.hypervisor.machine import thd_read_machine
 from ganeti.model.hypervisors import HypervisorName, built_in
 from ganeti.utils.aio import gather
@@ -57,7 +57,7 @@ def thd_look_at_emulator(cache: str, scratch: str, emulator: str, arch: str) -> 
 
     @raise GanetiError: libvirt does not work.
     """
-    libvirt = import_libvirt()
+    libvirt = thd_import_libvirt()
     root = ""
     try:
         root = embedded.thd_prepare(scratch, cache)

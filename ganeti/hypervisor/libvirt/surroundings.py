@@ -1,9 +1,12 @@
-"""What a guest's description needs to know of the node."""
+"""What guests need to know of their node."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from ganeti.hypervisor.machine import Machine
+from ganeti.model.live import InstanceSpec
 from ganeti.model.secret import Secret
 
 KVM = "kvm"
@@ -43,3 +46,34 @@ class Surroundings:
     loose_links: frozenset[str] = frozenset()
     vnc_password: Secret | None = None
     spice_password: Secret | None = None
+
+
+class Node(Protocol):
+    """The machine that guests run on, beside libvirt."""
+
+    async def survey(
+        self, spec: InstanceSpec, disk_paths: tuple[str, ...]
+    ) -> tuple[InstanceSpec, Surroundings]:
+        """
+        What the guest's description needs; files of C{spec} are where they are on this machine.
+
+        @raise HypervisorError: something is missing that the guest needs.
+        """
+
+    async def problems(self) -> tuple[str, ...]:
+        """What keeps all guests from running."""
+
+    async def machine(self) -> Machine:
+        """Memory and processors."""
+
+    async def has_guests(self) -> bool:
+        """Whether libvirt may know guests; as long as not, it is left alone."""
+
+    async def touched_mib(self, names: tuple[str, ...]) -> int:
+        """How much of their memory these guests have in use, as far as it can be known."""
+
+    async def started(self, name: str) -> None:
+        """A guest was started; keeps what makes the next start quicker."""
+
+    async def trim_logs(self, names: tuple[str, ...]) -> None:
+        """Keep the logs of serial consoles from growing for ever."""
