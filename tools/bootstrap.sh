@@ -39,7 +39,8 @@ need_packages() {
 
 install_packages() {
     DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-remove --no-install-recommends "$@"
+        apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=30 \
+        install -qq -y --no-remove --no-install-recommends "$@"
 }
 
 # make_venv SET...: an environment with what tools/requirements*.txt of each set lists.
@@ -93,7 +94,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 install_extra() {
     echo "Installing Python packages ($1) into .venv" >&2
     PIP_CACHE_DIR=${PIP_CACHE_DIR:-$root/.cache/pip} PIP_DISABLE_PIP_VERSION_CHECK=1 \
-        "$root/.venv/bin/python3" -I -m pip install -qq --no-input \
+        "$root/.venv/bin/python3" -I -m pip install -qq --no-input --retries 1 \
         -r "$(requirements_of "$1")" </dev/null &&
         stamp_of "$1" >"$root/.venv/installed-$1"
 }

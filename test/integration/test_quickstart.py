@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.realguest import need_guests
 
 from ganeti.cli import fleet
-from ganeti.cli.guest.support import why_not
 from ganeti.cli.quickstart.folder import Folder
 from ganeti.paths import MASTERD, NODED
 from ganeti.utils.pidfile import holder
@@ -20,7 +20,6 @@ from ganeti.utils.procfs import is_zombie, start_time
 ROOT = Path(__file__).parents[2]
 QUICKSTART = str(ROOT / "quickstart")
 _LIMIT_S = 120
-WHY_NOT = why_not()
 INSTANCES = ["instance1.example.com", "instance2.example.com"]
 
 
@@ -108,12 +107,12 @@ def test_up_stop_up_destroy(folder: Path, no_emulator: dict[str, str]) -> None:
     assert alive(pids) == []
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 def test_real_guest(folder: Path) -> None:
     """
     One instance is a real virtual machine: it greets, outlives the daemons, is found again, also
     when it has died meanwhile, and ends with the cluster.
     """
+    need_guests()
     done = run(QUICKSTART, folder)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     for text in ("Hello from instance1.example.com", "s after quickstart began", "counter 3"):
