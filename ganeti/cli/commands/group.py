@@ -53,7 +53,7 @@ def modify(session: Session, options: Values, names: list[str]) -> int:
     common = jobs.common_fields(session, options)
     op = OpGroupSetParams(group_name=name, **_settings(options), **common)
     changed = jobs.run(session, op, options)
-    if changed:
+    if changed and not options.dry_run:
         session.out(f"Modified node group {name}")
         session.out(*(f" - {setting} -> {values}" for setting, values in changed))
     return 0

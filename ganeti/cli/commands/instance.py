@@ -62,6 +62,6 @@ def rename(session: Session, options: Values, names: list[str]) -> int:
         **jobs.common_fields(session, options),
     )
     result = jobs.run(session, op, options)
-    if result:
+    if result and not options.dry_run:
         session.out(f"Instance '{old}' renamed to '{result}'")
     return 0

@@ -43,7 +43,7 @@ def modify(session: Session, options: Values, names: list[str]) -> int:
     """Change an instance."""
     op = build(names[0], options, jobs.common_fields(session, options))
     changes = jobs.run(session, op, options)
-    if changes:
+    if changes and not options.dry_run:
         session.out(f"Modified instance {names[0]}")
         session.out(*(f" - {what:<5} -> {value}" for what, value in changes))
         session.out(_REMINDER)

@@ -58,7 +58,7 @@ def modify(session: Session, options: Values, names: list[str]) -> int:
         **jobs.common_fields(session, options),
     )
     result = jobs.run(session, op, options)
-    if result:
+    if result and not options.dry_run:
         session.out(f"Modified node {name}", *(f" - {what} -> {value}" for what, value in result))
     return 0
 
@@ -79,6 +79,6 @@ def powercycle(session: Session, options: Values, names: list[str]) -> int:
         node_name=name, force=options.force, **jobs.common_fields(session, options)
     )
     result = jobs.run(session, op, options)
-    if result:
+    if result and not options.dry_run:
         session.err(result)
     return 0

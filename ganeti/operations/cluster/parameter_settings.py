@@ -41,9 +41,8 @@ from ganeti.model.templates import (
     parse_diskparams,
 )
 from ganeti.opcodes.cluster import OpClusterSetParams
-from ganeti.operations.instance.create_request import read_osparams
 from ganeti.operations.instance.memory import check_memory_bounds
-from ganeti.operations.instance.modify.parameters import check_osparams_apart
+from ganeti.operations.instance.osparams import check_osparams_apart, read_osparams
 from ganeti.operations.node.static_state import (
     check_disk_state,
     check_hv_state,

@@ -6,7 +6,6 @@ Values that a request may leave to the cluster are filled in here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
 from ganeti.operations.instance.disks import WishedDisk, choose_template, read_disks
 from ganeti.operations.instance.naming import check_name_options
+from ganeti.operations.instance.osparams import check_given_once, read_osparams
 
 AUTO = "auto"
 
@@ -132,7 +132,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
         hypervisor=hypervisor,
         hvparams=hvparams,
         beparams=_read_beparams(config.cluster, op),
-        osparams=read_osparams(op.osparams),
+        osparams=_read_osparams(op),
         os_name=op.os_type or "",
         install=not op.no_install and template is not DiskTemplate.DISKLESS,
         start=op.start and not op.no_install,
@@ -197,9 +197,6 @@ def _read_beparams(cluster: Cluster, op: OpInstanceCreate) -> PartialBeParams:
     )
 
 
-def read_osparams(given: Mapping[str, Any]) -> dict[str, str]:
-    """@raise OpPrereqError: a value is no text."""
-    for name, value in given.items():
-        if not isinstance(value, str):
-            _refuse(f"OS parameter '{name}' must be a text, not {value!r}")
-    return dict(given)
+def _read_osparams(op: OpInstanceCreate) -> dict[str, str]:
+    check_given_once(op.osparams, op.osparams_private, op.osparams_secret)
+    return read_osparams(op.osparams)

@@ -15,9 +15,9 @@ from ganeti.model.secret import Secret
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceReinstall
 from ganeti.operations.asking import check_online, reason
-from ganeti.operations.instance.create_request import read_osparams
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.os_check import check_os
+from ganeti.operations.instance.osparams import check_given_once, read_osparams
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.state import (
     check_marked,
@@ -74,6 +74,7 @@ class InstanceReinstall(Unit[OpInstanceReinstall, ReinstallPlan]):
         instance = replace(before, os=self.op.os_type or before.os)
         _check_named(instance)
         disks = tuple(config.instance_disks(instance))
+        check_given_once(self.op.osparams, self.op.osparams_private, self.op.osparams_secret)
         osparams = {**instance.osparams, **read_osparams(self.op.osparams or {})}
         spec = build_spec(config, replace(instance, osparams=osparams), disks)
         await check_os(

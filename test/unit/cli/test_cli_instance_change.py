@@ -259,3 +259,14 @@ def test_changes_are_shown(tmp_path: Path) -> None:
     folder.mkdir()
     ran, _ = _run(folder, "modify", "-B", "vcpus=2", "web1", result=[])
     assert (ran.status, ran.stdout) == (0, "")
+
+
+def test_nothing_is_claimed_of_a_dry_run(tmp_path: Path) -> None:
+    """A result is told as done only where something was done."""
+    ran, ops = _run(tmp_path, "rename", "--dry-run", "web1", "web9", result="web9")
+    assert (ran.status, ran.stdout, ops[0]["dry_run"]) == (0, "", True)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    changes = [["be/vcpus", 2]]
+    ran, _ = _run(folder, "modify", "--dry-run", "-B", "vcpus=2", "web1", result=changes)
+    assert (ran.status, ran.stdout) == (0, "")

@@ -592,7 +592,9 @@ class OsTests(ModifyCase):
         self.modify(osparams_private_cluster={"a": {"x": Secret("default")}})
         self.assertEqual(self.cluster.osparams_private_cluster, {"a": {"y": Secret("2")}})
         self.refused(
-            "OS parameters are either public or private, not both: y", osparams={"a": {"y": "1"}}
+            "OS parameters are either public or private, not both: y"
+            " (the value 'default' takes one away)",
+            osparams={"a": {"y": "1"}},
         )
 
     def test_definition(self) -> None:

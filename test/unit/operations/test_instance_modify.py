@@ -306,7 +306,7 @@ class ParameterTests(ModifyTests):
     def test_bounds(self) -> None:
         """The bounds of memory are in order, and the error says where each is set."""
         self.refused(
-            "Value of minmem (512, from the instance) must be lower or equal to the value of"
+            "Value of minmem (512, from this request) must be lower or equal to the value of"
             " maxmem (128, from cluster defaults)",
             ErrorCode.WRONG_INPUT,
             beparams={"minmem": 512},
@@ -390,7 +390,7 @@ class ParameterTests(ModifyTests):
         self.assertEqual(
             str(error),
             "Hypervisor parameter 'cpu_cores': must be at least 0"
-            " (current value: '-1', from the instance)",
+            " (current value: '-1', from this request)",
         )
 
     def test_wrong_in_the_cluster(self) -> None:
@@ -440,12 +440,14 @@ class ParameterTests(ModifyTests):
         error = self.fail_op(OpExecError, osparams={"wrong": "x"})
         self.assertIn("not supported by the OS busybox: wrong", str(error))
         self.job.finished.clear()
-        self.refused(
-            "OS parameters are either public or private, not both: motd",
-            ErrorCode.WRONG_INPUT,
-            osparams={"motd": "x"},
-            osparams_private={"motd": Secret("x")},
-        )
+        for settings in ({"osparams": {"motd": "x"}}, {}):
+            self.refused(
+                "OS parameters are either public or private, not both: motd"
+                " (the value 'default' takes one away)",
+                ErrorCode.WRONG_INPUT,
+                osparams_private={"motd": Secret("x")},
+                **settings,
+            )
         text = "OS parameter 'motd' must be a text, not True"
         self.refused(text, ErrorCode.WRONG_INPUT, osparams={"motd": True})
 

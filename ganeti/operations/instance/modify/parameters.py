@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
 from ganeti.model.hypervisors import (
     check_hvparams,
@@ -15,6 +14,7 @@ from ganeti.model.hypervisors import (
     parse_hvparams,
 )
 from ganeti.model.instance import Instance
+from ganeti.model.origins import Levels, Origin
 from ganeti.model.parameters import (
     BEPARAM_REQUEST_TYPES,
     BEPARAM_TYPES,
@@ -25,11 +25,12 @@ from ganeti.model.parameters import (
     change_partial,
     enforce_types,
     expand_memory,
+    own_values,
 )
 from ganeti.model.secret import Secret
-from ganeti.operations.instance.create_request import read_osparams
 from ganeti.operations.instance.memory import check_memory_bounds
 from ganeti.operations.instance.modify.places import Result
+from ganeti.operations.instance.osparams import read_osparams
 
 REDACTED = "<redacted>"
 
@@ -46,7 +47,7 @@ def new_hvparams(
     own = change_own(instance.hvparams, typed)
     check_instance_hvparams({name: own[name] for name in typed if name in own})
     changed = replace(instance, hvparams=own)
-    levels = config.hvparam_levels(changed)
+    levels = _with_request(config.hvparam_levels(changed), typed, own)
     check_hvparams(instance.hypervisor, config.filled_hvparams(changed), levels)
     return own
 
@@ -58,11 +59,17 @@ def new_beparams(
     @raise TypeEnforcementError: unknown parameter, or a value of the wrong type or range.
     @raise OpPrereqError: the parameters contradict each other.
     """
-    typed = enforce_types(request, BEPARAM_REQUEST_TYPES, RESET)
-    own = change_partial(instance.beparams, expand_memory(typed), BEPARAM_TYPES)
+    typed = expand_memory(enforce_types(request, BEPARAM_REQUEST_TYPES, RESET))
+    own = change_partial(instance.beparams, typed, BEPARAM_TYPES)
     changed = replace(instance, beparams=own)
-    check_memory_bounds(config.filled_beparams(changed), config.beparam_levels(changed))
+    levels = _with_request(config.beparam_levels(changed), typed, own_values(own))
+    check_memory_bounds(config.filled_beparams(changed), levels)
     return own
+
+
+def _with_request(levels: Levels, request: Mapping[str, Any], own: Mapping[str, Any]) -> Levels:
+    """The levels with one more: those of the own values that are asked for just now."""
+    return {**levels, Origin.REQUEST: {name: own[name] for name in request if name in own}}
 
 
 def new_osparams(instance: Instance, request: Mapping[str, Any]) -> dict[str, str]:
@@ -87,13 +94,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Secret):
         return REDACTED
     return DEFAULT if value in RESET else value
-
-
-def check_osparams_apart(public: Mapping[str, Any], private: Mapping[str, Any]) -> None:
-    """@raise OpPrereqError: a parameter would be both."""
-    both = sorted(set(public) & set(private))
-    if both:
-        raise OpPrereqError(
-            f"OS parameters are either public or private, not both: {', '.join(both)}",
-            ErrorCode.WRONG_INPUT,
-        )

@@ -26,7 +26,6 @@ from ganeti.operations.instance.modify.disks import DiskChanges, DiskContext
 from ganeti.operations.instance.modify.interfaces import InterfaceChanges
 from ganeti.operations.instance.modify.memory import MemoryChange, check_room, plan_memory
 from ganeti.operations.instance.modify.parameters import (
-    check_osparams_apart,
     new_beparams,
     new_hvparams,
     new_osparams,
@@ -36,6 +35,7 @@ from ganeti.operations.instance.modify.parameters import (
 from ganeti.operations.instance.modify.places import Result
 from ganeti.operations.instance.nics import NicContext
 from ganeti.operations.instance.os_check import check_os
+from ganeti.operations.instance.osparams import check_osparams_apart
 from ganeti.operations.instance.state import find_instance, instance_locks
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import CreateDisk, RemoveDisk, RenameDisk, SetMemory, encode_call
@@ -141,13 +141,13 @@ class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
         private = op.osparams_private or {}
         if not (op.os_name or op.osparams or private):
             return instance
-        check_osparams_apart(op.osparams, private)
         instance = replace(
             instance,
             os=op.os_name or instance.os,
             osparams=new_osparams(instance, op.osparams),
             osparams_private=new_private_osparams(instance, private),
         )
+        check_osparams_apart(instance.osparams, instance.osparams_private)
         await self._check_os(config, instance)
         results += [("os", op.os_name)] if op.os_name else []
         results += told("os", op.osparams) + told("os_private", private)
