@@ -152,8 +152,8 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
         argv = [*CHILD, str(path), "600", "grouped"]
         with subprocess.Popen(argv, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
-            output = child.stdout.readline()
-            time.sleep(chance.random() * 0.1)
+            output = "".join(child.stdout.readline() for _ in range(chance.randint(1, 100)))
+            time.sleep(chance.random() * 0.01)
             child.kill()
             output += child.stdout.read()
         lines = output.splitlines() if output.endswith("\n") else output.splitlines()[:-1]
