@@ -15,6 +15,8 @@ from ganeti.model.secret import Secret
 from ganeti.rpc.calls import decode_call
 from ganeti.utils.text import format_unit
 
+NOTHING = ("change nothing",)
+"""Of an operation that would leave all as it is."""
 _REDACTED = "<redacted>"
 
 

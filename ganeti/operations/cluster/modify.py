@@ -21,7 +21,7 @@ from ganeti.operations.cluster.node_checks import check_allocator, check_nodes
 from ganeti.operations.cluster.plain_settings import list_notes
 from ganeti.operations.cluster.settings import changed_cluster
 from ganeti.operations.cluster.usage import check_usage
-from ganeti.operations.describing import describe_changes
+from ganeti.operations.describing import NOTHING, describe_changes
 from ganeti.operations.group.settings import check_exclusive_storage
 from ganeti.operations.node.remove import promotions_possible
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
@@ -135,10 +135,11 @@ class ClusterSetParams(Unit[OpClusterSetParams, ModifyPlan]):
         config = self.job.snapshot().config
         changed = replace(config.cluster, **plan.settings)
         chosen = promotions(config.with_cluster(changed), among=plan.certificates)
-        return (
+        lines = (
             *describe_changes("the cluster", config.cluster, changed),
             *(f"make node {node.name} a master candidate" for node in chosen),
         )
+        return lines or NOTHING
 
     async def execute(self, plan: ModifyPlan) -> None:
         promoted: list[str] = []

@@ -15,7 +15,7 @@ from ganeti.model.locks import Level, exclusive
 from ganeti.model.node import Node
 from ganeti.model.state import State
 from ganeti.opcodes.group import OpGroupAssignNodes
-from ganeti.operations.describing import node_name
+from ganeti.operations.describing import NOTHING, node_name
 from ganeti.operations.group.settings import check_exclusive_storage
 from ganeti.operations.unit import LockRequest, Unit
 from ganeti.utils.text import nice_sort_key
@@ -93,9 +93,8 @@ class GroupAssignNodes(Unit[OpGroupAssignNodes, AssignPlan]):
     def describe(self, plan: AssignPlan) -> tuple[str, ...]:
         config = self.job.snapshot().config
         group = config.groups[plan.group].name
-        return tuple(
-            f"move node {node_name(config, uuid)} to node group {group}" for uuid in plan.nodes
-        )
+        names = (node_name(config, uuid) for uuid in plan.nodes)
+        return tuple(f"move node {name} to node group {group}" for name in names) or NOTHING
 
     async def execute(self, plan: AssignPlan) -> None:
         def change(state: State) -> Delta:

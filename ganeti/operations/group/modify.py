@@ -13,7 +13,7 @@ from ganeti.model.group import NodeGroup
 from ganeti.model.locks import Level, exclusive
 from ganeti.model.state import State
 from ganeti.opcodes.group import OpGroupSetParams
-from ganeti.operations.describing import describe_changes
+from ganeti.operations.describing import NOTHING, describe_changes
 from ganeti.operations.group.hooks import group_hooks
 from ganeti.operations.group.settings import changed_group, check_exclusive_storage
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
@@ -71,7 +71,7 @@ class GroupSetParams(Unit[OpGroupSetParams, ModifyPlan]):
 
     def describe(self, plan: ModifyPlan) -> tuple[str, ...]:
         before = self.job.snapshot().config.groups[plan.group.uuid]
-        return describe_changes(f"node group {plan.group.name}", before, plan.group)
+        return describe_changes(f"node group {plan.group.name}", before, plan.group) or NOTHING
 
     async def execute(self, plan: ModifyPlan) -> list[tuple[str, Any]]:
         def change(state: State) -> Delta:

@@ -116,6 +116,11 @@ class DescriptionTests(GroupTests):
                 OpGroupAssignNodes(group_name="other", nodes=("node3",)),
                 ("move node node3.example.com to node group other",),
             ),
+            (OpGroupAssignNodes(group_name="default", nodes=("node3",)), ("change nothing",)),
+            (
+                OpGroupSetParams(group_name="other", alloc_policy=AllocPolicy.PREFERRED),
+                ("change nothing",),
+            ),
         ]
         for op, lines in wanted:
             kind = UNITS[op_id(op)]
