@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -97,6 +98,8 @@ class VirtualNodeShell:
             shutil.copy2(source, f"{place}.new")
             os.replace(f"{place}.new", place)
         except OSError as err:
+            with contextlib.suppress(OSError):
+                os.unlink(f"{place}.new")
             raise SshError(f"Cannot write {place}: {err.strerror or err}") from err
 
 

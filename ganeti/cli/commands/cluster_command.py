@@ -67,8 +67,10 @@ def copyfile(session: Session, options: Values, words: list[str]) -> int:
     (path,) = words
     paths = session.paths
     source = nodeshell.virtual_file(paths, path)[0] if paths.virtual else path
-    if not os.path.exists(source):
+    if not path or not os.path.exists(source):
         raise OpPrereqError(f"No such filename '{path}'", ErrorCode.WRONG_INPUT)
+    if not os.path.isfile(source):
+        raise OpPrereqError(f"'{path}' is not a regular file", ErrorCode.WRONG_INPUT)
     status = 0
     for node in _online_nodes(session, options):
         if node.master:

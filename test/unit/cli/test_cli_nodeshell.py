@@ -179,6 +179,31 @@ def test_copy_fails(tmp_path: Path) -> None:
     assert Path(f"{tmp_path}/node3.example.com{source}").exists()
 
 
+def test_copy_no_file(tmp_path: Path) -> None:
+    """Folders and what is not there are no files, and nothing is made anywhere."""
+    node = make_node(tmp_path)
+    for given, text in (
+        ("", "No such filename ''"),
+        (f"{tmp_path}/nosuch", f"No such filename '{tmp_path}/nosuch'"),
+        (str(tmp_path), f"'{tmp_path}' is not a regular file"),
+        ("/dev/null", "'/dev/null' is not a regular file"),
+    ):
+        ran = run_on(node, "copyfile", given)
+        assert ran.status == 1
+        assert text in ran.stderr
+    assert not list(tmp_path.glob("node[23].example.com/*"))
+
+
+def test_copy_breaks_off(tmp_path: Path) -> None:
+    """What could not be put in place is removed again."""
+    source = tmp_path / "file"
+    source.write_text("x")
+    place = tmp_path / f"node2.example.com{source}"
+    place.mkdir(parents=True)
+    assert run(tmp_path, "copyfile", "-n", "node2", str(source)).status == 1
+    assert os.listdir(place.parent) == ["file"]
+
+
 # -- real nodes
 
 
