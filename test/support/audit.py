@@ -7,6 +7,7 @@ fills an L{Observed} and gets back what is wrong, one sentence each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,7 +25,8 @@ class NodeView:
     """
     One node, as found.
 
-    @ivar running: names of guests that run.
+    @ivar running: names of guests that run, each as often as it does.
+    @ivar defined: names of guests that libvirt knows, running or not.
     @ivar disks: paths of the disk files of ours.
     @ivar requests: ids of the requests it remembers.
     @ivar position: (index, digest) of its copy of the log; None without one.
@@ -33,6 +35,7 @@ class NodeView:
     """
 
     running: Collection[str] = ()
+    defined: Collection[str] = ()
     disks: Collection[str] = ()
     requests: Collection[str] = ()
     position: tuple[int, str] | None = None
@@ -152,6 +155,13 @@ def _guests(observed: Observed) -> list[str]:
         running, name = set(view.running), _node_name(observed.state, uuid)
         wrong += [f"{name}: {guest} should run and does not" for guest in should[uuid] - running]
         wrong += [f"{name}: {guest} runs and should not" for guest in running - should[uuid]]
+        wrong += [
+            f"{name}: {guest} runs {times} times"
+            for guest, times in Counter(view.running).items()
+            if times > 1
+        ]
+        left = set(view.defined) - should[uuid]
+        wrong += [f"{name}: libvirt still knows {guest}" for guest in left]
     return wrong
 
 

@@ -17,6 +17,7 @@ from functools import partial
 
 from ganeti.model.job import JobStatus
 from support.audit import Acknowledged
+from support.looks import Look
 from support.observe import luxi, problems_at_rest, read_store
 from support.virtualcluster import Ran, VirtualCluster, wait_for
 
@@ -49,21 +50,30 @@ class Operation:
 
     name: str
     argv: tuple[str, ...]
-    done: Callable[[VirtualCluster], bool]
+    done: Look
     tells_job: bool = True
 
 
 @dataclass(frozen=True)
 class Pair:
     """
-    An operation and the one that takes it back.
+    An operation and the one that takes it back; None: it can be done again as it is.
 
     @ivar background: also kill at what every operation has in common (L{BACKGROUND}).
     """
 
     there: Operation
-    back: Operation
+    back: Operation | None
     background: bool = True
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """In the order in which they can be done."""
+        return (self.there,) if self.back is None else (self.there, self.back)
+
+    def next(self, cluster: VirtualCluster) -> Operation:
+        """What can be done now."""
+        return self.back if self.back and self.there.done(cluster) else self.there
 
 
 @dataclass(frozen=True)
@@ -170,14 +180,14 @@ class Killer:
 
     def walk(self, pair: Pair, victim: Victim) -> None:
         """Kill C{victim} at every point of both operations of C{pair}."""
-        for operation in (pair.there, pair.back):  # what an earlier walk left to do is done now
+        for operation in pair.operations:  # what an earlier walk left to do is done now
             self._undisturbed(operation)
         counts = partial(_counts, pair, victim)
-        points = {op.name: self._learn(op, victim, counts) for op in (pair.there, pair.back)}
+        points = {op.name: self._learn(op, victim, counts) for op in pair.operations}
         left = {name: list(found) for name, found in points.items()}
         tries: Counter[tuple[str, Point]] = Counter()
         while any(left.values()):
-            operation = pair.back if pair.there.done(self.cluster) else pair.there
+            operation = pair.next(self.cluster)
             if not left[operation.name]:
                 self._undisturbed(operation)
                 continue
@@ -188,7 +198,7 @@ class Killer:
                     left[operation.name].append(point)
                 else:
                     self._row(operation, victim, point).outcomes["not reached"] += 1
-        if pair.there.done(self.cluster):
+        if pair.back and pair.there.done(self.cluster):
             self._undisturbed(pair.back)
 
     def _row(self, operation: Operation, victim: Victim, point: Point) -> Row:
@@ -336,59 +346,6 @@ def points_of(trace: Sequence[tuple[str, str]], victim: Victim) -> list[Point]:
     return points
 
 
-def in_config(kind: str, name: str) -> Callable[[VirtualCluster], bool]:
-    """Is there a node or instance C{name} in the configuration?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        objects = getattr(read_store(cluster.paths(1)).state.config, kind)
-        return any(obj.name == name for obj in objects.values())
-
-    return look
-
-
-def admin_up(name: str) -> Callable[[VirtualCluster], bool]:
-    """Should the instance C{name} run?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        config = read_store(cluster.paths(1)).state.config
-        return any(
-            instance.name == name and instance.admin_state == "up"
-            for instance in config.instances.values()
-        )
-
-    return look
-
-
-def tagged(name: str, tag: str) -> Callable[[VirtualCluster], bool]:
-    """Has the instance C{name} this tag?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        instances = read_store(cluster.paths(1)).state.config.instances.values()
-        return any(each.name == name and tag in each.tags for each in instances)
-
-    return look
-
-
-def cluster_has(field: str, value: object) -> Callable[[VirtualCluster], bool]:
-    """Has this field of the cluster's record this value?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        record = read_store(cluster.paths(1)).state.config.cluster
-        return bool(getattr(record, field) == value)
-
-    return look
-
-
-def negate(look: Callable[[VirtualCluster], bool]) -> Callable[[VirtualCluster], bool]:
-    return lambda cluster: not look(cluster)
-
-
 def print_table(table: Table, write: Callable[[str], object]) -> None:
     for line in table.lines():
         write(line)
-
-
-__all__: Sequence[str] = (
-    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "cluster_has",
-    "in_config", "negate", "tagged",
-)  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from ganeti.cli.guest.processes import find_emulators
 from ganeti.luxi.client import Client
 from ganeti.model import codec
 from ganeti.paths import MASTERD, NODED, Paths
@@ -22,6 +23,8 @@ from support.virtualcluster import ClusterError, VirtualCluster, wait_for
 FINAL = ("success", "error", "canceled")
 QUIET_LIMIT_S = 10.0
 """Within which candidates must equal the master."""
+Processes = list[tuple[str, str]]
+"""Working directory and command line of each."""
 
 
 class DatabaseReader(Database):
@@ -63,17 +66,22 @@ def luxi(cluster: VirtualCluster, ask: Callable[[Client], object]) -> object:
         client.close()
 
 
-def node_view(cluster: VirtualCluster, node: int) -> NodeView:
+def node_view(cluster: VirtualCluster, node: int, processes: Processes) -> NodeView:
     """One node whose daemon runs."""
     paths = cluster.paths(node)
     position = read_position(paths)
+    emulators = find_emulators(paths.libvirt_dir) if os.path.exists(paths.libvirt_dir) else []
     return NodeView(
-        running=_running(paths),
+        running=[*_running(paths), *(each.name for each in emulators if each.name)],
+        defined=[path.stem for path in Path(paths.libvirt_dir, "etc", "qemu").glob("*.xml")],
         disks=_disk_files(paths),
         requests=_requests(paths),
         position=None if position is None else (position.index, position.digest),
         term=_role(paths).term,
-        processes=_scripts(paths),
+        processes=[
+            *(argv for cwd, argv in processes if cwd.startswith(paths.root + "/")),
+            *(f"QEMU {each.pid}" for each in emulators if not each.name),
+        ],
     )
 
 
@@ -101,19 +109,20 @@ def _role(paths: Paths) -> RoleRecord:
     return codec.decode(record, RoleRecord)
 
 
-def _scripts(paths: Paths) -> list[str]:
-    """Processes, other than our daemons, that work below the node's root."""
+def list_processes(folder: Path) -> Processes:
+    """Those that work below C{folder}."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             cwd = os.readlink(entry / "cwd")
+            if not cwd.startswith(f"{folder}/"):
+                continue
             argv = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue  # it has ended, or is the kernel's
-        if cwd.startswith(paths.root + "/"):
-            found.append(argv)
+        found.append((cwd, argv))
     return found
 
 
@@ -123,8 +132,9 @@ def observe(
     """All that the audit needs; nodes whose noded is down are left out."""
     loaded = read_store(cluster.paths(1))
     by_name = {node.name: node.uuid for node in loaded.state.config.nodes.values()}
+    processes = list_processes(cluster.folder)
     views = {
-        by_name[cluster.name(node)]: node_view(cluster, node)
+        by_name[cluster.name(node)]: node_view(cluster, node, processes)
         for node in range(1, cluster.nodes + 1)
         if cluster.name(node) in by_name and cluster.pid(node, NODED) is not None
     }
