@@ -139,12 +139,12 @@ MODIFY_OPTIONS = (
     OS_TYPE._replace(help="Operating system that is said to be on the disks: nothing is installed"),
     FORCE_VARIANT,
     NET._replace(
-        help="Change a network interface, [N:]add[,ip=...], N:modify,link=..., N:remove;"
-        " may be repeated"
+        help="Change a network interface, add:ip=..., N:add,ip=..., N:link=..., N:remove;"
+        " N is an index, a name or a uuid; may be repeated"
     ),
     DISK._replace(
-        help="Change a disk, [N:]add,size=..., N:modify,mode=ro, N:remove, N:detach,"
-        " N:attach,uuid=...; may be repeated"
+        help="Change a disk, add:size=..., N:add,size=..., N:mode=ro, N:remove, N:detach,"
+        " attach:uuid=...; N is an index, a name or a uuid; may be repeated"
     ),
     RUNTIME_MEMORY,
     OFFLINE,
