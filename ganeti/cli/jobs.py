@@ -8,7 +8,7 @@ repeated by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ganeti.cli.failures import CommandFailed
@@ -51,11 +51,18 @@ class JobReporter(Protocol):
 
 
 class ConsoleReporter:
-    """Prints log lines as they come, and once why a job does not go on."""
+    """
+    Prints log lines as they come, and once why a job does not go on.
 
-    def __init__(self, session: Session, job_id: int) -> None:
+    @param say: prints a line of the log; on standard output when it is not given.
+    """
+
+    def __init__(
+        self, session: Session, job_id: int, say: Callable[[str], None] | None = None
+    ) -> None:
         self._session = session
         self._job_id = job_id
+        self._say = say or session.out
         self._told: set[str] = set()
 
     def log(self, entry: Sequence[Any]) -> None:
@@ -64,7 +71,7 @@ class ConsoleReporter:
         if kind == _PLAN:
             self._session.show_plan(self._job_id, message)
             return
-        self._session.out(f"{time.ctime(when[0])} {log_text(kind, message)}")
+        self._say(f"{time.ctime(when[0])} {log_text(kind, message)}")
 
     def standstill(self, job_id: int, status: str) -> None:
         """Say what a queued or waiting job waits for."""

@@ -70,10 +70,13 @@ def details(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ask(session: Session, options: Values, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows; which nodes did not answer goes to standard error, as names are read by programs."""
     from ganeti.opcodes.os import OpOsDiagnose
 
     op = OpOsDiagnose(output_fields=tuple(fields), **jobs.common_fields(session, options))
-    return [dict(zip(fields, row, strict=True)) for row in jobs.run(session, op)]
+    job_id = jobs.submit(session, [op])
+    (rows,) = jobs.poll(session, job_id, jobs.ConsoleReporter(session, job_id, session.err))
+    return [dict(zip(fields, row, strict=True)) for row in rows]
 
 
 def installable(session: Session, options: Values) -> list[str]:
