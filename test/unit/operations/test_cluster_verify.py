@@ -50,7 +50,7 @@ from ganeti.operations.cluster.verify.config import ClusterVerifyConfig
 from ganeti.operations.cluster.verify.group import OUTPUT_LIMIT, ClusterVerifyGroup
 from ganeti.operations.cluster.verify.jobs import ClusterVerify
 from ganeti.operations.cluster.verify.questions import MOST_PEERS, circle_of, peers
-from ganeti.operations.cluster.verify.report import LINE_LIMIT, MOST_ALIKE, target_of
+from ganeti.operations.cluster.verify.report import LINE_LIMIT, MOST_ALIKE, TURN, target_of
 from ganeti.rpc.calls import CreateDisk, VerifyNode, encode_call
 from ganeti.version import PROTOCOL_VERSION, RELEASE
 
@@ -287,6 +287,19 @@ class GroupTests(VerifyCase):
             - codes,
             set(),
         )  # fmt: skip
+
+    def test_turns(self) -> None:
+        """Of many instances only so many are looked at before others have their turn."""
+        self.nodes.config = make_cluster(nodes=2, instances=TURN + 1)
+        for unit, op in (
+            (ClusterVerifyConfig, OpClusterVerifyConfig()),
+            (ClusterVerifyGroup, OpClusterVerifyGroup(group_name="default")),
+        ):
+            job = self.nodes.job()
+            running = Deferred.fromCoroutine(run_unit(unit, op, job))
+            self.assertNoResult(running)
+            job.clock.advance(0)
+            self.assertTrue(self.successResultOf(running))
 
     def test_verbose(self) -> None:
         """Who is looked at, and what each is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ganeti.errors import GanetiError, HypervisorError
 from ganeti.model.config import Configuration
@@ -12,11 +12,15 @@ from ganeti.model.node import Node
 from ganeti.opcodes.verify import OpClusterVerifyConfig
 from ganeti.opcodes.verify import VerifyCode as Code
 from ganeti.operations.asking import reason
-from ganeti.operations.cluster.verify.report import Report
+from ganeti.operations.cluster.verify.report import TURN, Report
 from ganeti.operations.unit import Unit
 from ganeti.rpc.calls import VerifyNode
 from ganeti.store.checks import cross_check
+from ganeti.utils.aio import sleep
 from ganeti.utils.text import nice_sort_key
+
+Settings = tuple[HypervisorName, Mapping[str, object], str]
+"""Values, and what they are of."""
 
 _DAY_S = 86400
 WARN_DAYS = 30
@@ -40,8 +44,12 @@ class ClusterVerifyConfig(Unit[OpClusterVerifyConfig, None]):
         report.say("* Verifying cluster certificate files")
         await self._check_certificates(report, config)
         report.say("* Verifying hypervisor parameters")
-        for text in parameter_problems(config):
-            report.error(True, Code.ECLUSTERCFG, None, text)
+        for number, settings in enumerate(parameter_settings(config), start=1):
+            problem = parameter_problem(*settings)
+            if problem:
+                report.error(True, Code.ECLUSTERCFG, None, problem)
+            if number % TURN == 0:
+                await sleep(self.job.clock, 0)
         report.say("* Verifying all nodes belong to an existing group")
         check_dangling(report, config)
         return report.end()
@@ -76,26 +84,27 @@ def check_certificate(
         report.warning(days < WARN_DAYS, code, name, text)
 
 
-def parameter_problems(config: Configuration) -> Iterator[str]:
-    """Hypervisor parameters that are malformed, at each level that sets some."""
+def parameter_settings(config: Configuration) -> Iterator[Settings]:
+    """The hypervisor parameters at each level that sets some."""
     cluster = config.cluster
     for hypervisor in cluster.enabled_hypervisors:
         own = built_in(hypervisor) | dict(cluster.hvparams.get(hypervisor, {}))
-        yield from _problem(hypervisor, own, "cluster")
+        yield hypervisor, own, "cluster"
         for os_name, settings in sorted(cluster.os_hvp.items()):
             if hypervisor in settings:
-                yield from _problem(hypervisor, own | settings[hypervisor], f"os {os_name}")
+                yield hypervisor, own | settings[hypervisor], f"os {os_name}"
     for name in sorted(config.instance_by_name, key=nice_sort_key):
         instance = config.instances[config.instance_by_name[name]]
-        filled = config.filled_hvparams(instance)
-        yield from _problem(instance.hypervisor, filled, f"instance {instance.name}")
+        yield instance.hypervisor, config.filled_hvparams(instance), f"instance {instance.name}"
 
 
-def _problem(hypervisor: HypervisorName, values: dict[str, object], source: str) -> Iterator[str]:
+def parameter_problem(hypervisor: HypervisorName, values: Mapping[str, object], source: str) -> str:
+    """What is malformed in them; empty when all is well."""
     try:
         check_hvparams(hypervisor, values)
     except HypervisorError as err:
-        yield f"hypervisor {hypervisor} parameters syntax check (source {source}): {err}"
+        return f"hypervisor {hypervisor} parameters syntax check (source {source}): {err}"
+    return ""
 
 
 def check_dangling(report: Report, config: Configuration) -> None:

@@ -21,9 +21,9 @@ from ganeti.opcodes.verify import OpClusterVerifyGroup, OptionalCheck
 from ganeti.opcodes.verify import VerifyCode as Code
 from ganeti.operations.asking import reason
 from ganeti.operations.cluster.verify import files, nodes, remains
-from ganeti.operations.cluster.verify.instances import check_instances
+from ganeti.operations.cluster.verify.instances import check_instance
 from ganeti.operations.cluster.verify.questions import circle_of, file_question, question
-from ganeti.operations.cluster.verify.report import Report
+from ganeti.operations.cluster.verify.report import TURN, Report
 from ganeti.operations.cluster.verify.view import GroupView
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import VerifyNode
@@ -100,14 +100,17 @@ class ClusterVerifyGroup(Unit[OpClusterVerifyGroup, GroupPlan]):
         report.say("* Verifying node status")
         nodes.check_nodes(report, view)
         nodes.check_oob(report, view, answered.get(view.config.cluster.master_node))
-        self._check_the_rest(report, view)
+        await self._check_the_rest(report, view)
         await self._run_hooks(report, plan)
         return report.end()
 
-    def _check_the_rest(self, report: Report, view: GroupView) -> None:
+    async def _check_the_rest(self, report: Report, view: GroupView) -> None:
         state = self.job.snapshot()
         report.say("* Verifying instance status")
-        check_instances(report, view)
+        for number, instance in enumerate(view.instances(), start=1):
+            check_instance(report, view, instance)
+            if number % TURN == 0:
+                await sleep(self.job.clock, 0)
         remains.check_exclusion_tags(report, view)
         report.say("* Verifying orphan volumes")
         remains.check_orphans(report, view, state)

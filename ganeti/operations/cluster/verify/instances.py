@@ -1,4 +1,4 @@
-"""Is each instance of a group where and how it should be? Pure: facts in, problems out."""
+"""Is an instance of a group where and how it should be? Pure: facts in, problems out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from ganeti.operations.cluster.verify.view import GroupView
 _ALIVE = (RunState.RUNNING, RunState.PAUSED)
 
 
-def check_instances(report: Report, view: GroupView) -> None:
-    """All instances whose primary node is in the group."""
-    for instance in view.instances():
-        report.detail(f"* Verifying instance {instance.name}")
-        _check_configuration(report, view, instance)
-        _check_running(report, view, instance)
-        _check_disks(report, view, instance)
+def check_instance(report: Report, view: GroupView, instance: Instance) -> None:
+    """One whose primary node is in the group."""
+    report.detail(f"* Verifying instance {instance.name}")
+    _check_configuration(report, view, instance)
+    _check_running(report, view, instance)
+    _check_disks(report, view, instance)
 
 
 # -- by the configuration

@@ -17,6 +17,8 @@ from ganeti.utils.text import printable_line
 
 MOST_ALIKE = 100
 """Problems of one code and object that are written down one by one."""
+TURN = 200
+"""Instances looked at before others have their turn in the master."""
 LINE_LIMIT = 32 << 10
 """Characters; much of what is written comes from nodes."""
 
