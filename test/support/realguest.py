@@ -97,10 +97,16 @@ class Guest:
         folder = self.cluster.paths(1).libvirt_dir
         return bool(find_emulators(folder)) or (Path(folder) / f"etc/qemu/{NAME}.xml").exists()
 
-    def running(self) -> Guest:
-        """Itself, after it was started, and came up, if it did not run."""
+    def started(self) -> Guest:
+        """Itself, started if it did not run."""
         if self.status() != "running":
-            before = self.boots()
+            self.gnt("startup").good()
+        return self
+
+    def running(self) -> Guest:
+        """Itself, having come up."""
+        before = self.boots()
+        if self.status() != "running":
             self.gnt("startup").good()
             self.wait_for_boot(before)
         return self
