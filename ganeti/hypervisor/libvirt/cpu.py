@@ -65,13 +65,15 @@ def _feature(flag: str) -> Element:
 
 
 def _topology(hvparams: Mapping[str, Any], vcpus: int) -> Element | None:
+    """What is not given is made to fit, cores before sockets, as QEMU does it."""
     sockets, cores, threads = (
         hvparams[name] for name in ("cpu_sockets", "cpu_cores", "cpu_threads")
     )
     if not (sockets or cores or threads):
         return None
-    cores, threads = cores or 1, threads or 1
-    sockets = sockets or max(vcpus // (cores * threads), 1)
+    threads = threads or 1
+    sockets = sockets or (max(vcpus // (cores * threads), 1) if cores else 1)
+    cores = cores or max(vcpus // (sockets * threads), 1)
     if sockets * cores * threads != vcpus:
         raise HypervisorError(
             f"Hypervisor parameters cpu_sockets, cpu_cores and cpu_threads give {sockets} x {cores}"

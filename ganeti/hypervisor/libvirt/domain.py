@@ -49,7 +49,7 @@ def build_domain(spec: InstanceSpec, around: Surroundings, mark: str = "") -> st
     hvparams = spec.hvparams
     check_supported(hvparams)
     attributes = {"type": around.domain_type}
-    extra = [*loose_nic_words(spec, around.loose_links), *shlex.split(hvparams["kvm_extra"])]
+    extra = [*loose_nic_words(spec, around.loose_links), *_extra_words(hvparams["kvm_extra"])]
     if extra:
         attributes["xmlns:qemu"] = _QEMU_NAMESPACE
     return to_text(
@@ -72,10 +72,17 @@ def build_domain(spec: InstanceSpec, around: Surroundings, mark: str = "") -> st
             element("on_reboot", text=_ON_REBOOT[hvparams["reboot_behavior"]]),
             element("on_crash", text="destroy"),
             _devices(spec, around),
-            _security(hvparams),
+            _security(around.security_label),
             _command_line(extra),
         )
     )
+
+
+def _extra_words(kvm_extra: str) -> list[str]:
+    try:
+        return shlex.split(kvm_extra)
+    except ValueError as err:
+        raise HypervisorError(f"Hypervisor parameter kvm_extra={kvm_extra}: {err}") from err
 
 
 _ON_REBOOT = {"reboot": "restart", "exit": "destroy"}
@@ -157,11 +164,11 @@ def _sound_cards(soundhw: str) -> Iterator[Element]:
         yield element("sound", {"model": _SOUND_MODELS[name]})
 
 
-def _security(hvparams: Mapping[str, Any]) -> Element | None:
+def _security(user: str) -> Element | None:
     """The user that QEMU runs as."""
-    if hvparams["security_model"] != "user":
+    if not user:
         return None
-    label = element("label", text=hvparams["security_domain"])
+    label = element("label", text=user)
     return element("seclabel", {"type": "static", "model": "dac", "relabel": "yes"}, label)
 
 

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from ganeti.errors import HypervisorError
 from ganeti.hypervisor.libvirt.library import (
     Library,
+    hint,
     import_libvirt,
     text_of,
     thd_import_libvirt,
@@ -131,7 +132,8 @@ class LibvirtDriver:
         try:
             connection = Library.thd_open(libvirt, uri, self._thd_lifecycle)
         except libvirt.libvirtError as err:
-            raise HypervisorError(f"Cannot connect to {uri}: {text_of(err)}") from err
+            text = f"Cannot connect to {uri}: {text_of(err)}{hint(libvirt, uri, err)}"
+            raise HypervisorError(text) from err
         self._thd_opened(connection)
         self.used = True
         log.info("Connected to {uri}", uri=uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -42,6 +43,7 @@ class Found(NamedTuple):
     disks: tuple[DiskSource, ...]
     loose_links: frozenset[str]
     passwords: tuple[Secret | None, Secret | None]
+    security_label: str
 
     def surroundings(
         self, accelerated: bool, arch: str, serial_socket: str, serial_log: str
@@ -54,6 +56,7 @@ class Found(NamedTuple):
             serial_log=serial_log,
             disks=self.disks,
             loose_links=self.loose_links,
+            security_label=self.security_label,
             vnc_password=self.passwords[0],
             spice_password=self.passwords[1],
         )
@@ -77,6 +80,7 @@ def thd_look(spec: InstanceSpec, disk_paths: Sequence[str], root: str, arch: str
             disks=disks,
             loose_links=frozenset(thd_missing_links(spec)) if root else frozenset(),
             passwords=(_password(hvparams, "vnc"), _password(hvparams, "spice")),
+            security_label=thd_security_label(hvparams, bool(root)),
         )
     except HypervisorError as err:
         raise HypervisorError(f"Cannot start instance {name}: {err}") from err
@@ -144,7 +148,31 @@ def thd_find_emulator(kvm_path: str, arch: str) -> str:
     for path in candidates:
         if path and os.access(path, os.X_OK):
             return os.path.realpath(path)
-    raise HypervisorError(f"QEMU is not installed on this node: none of {', '.join(candidates)}")
+    raise HypervisorError(
+        f"QEMU is not installed on this node (none of {', '.join(candidates)} is there):"
+        " install qemu-system-x86, or what your system calls it"
+    )
+
+
+def thd_security_label(hvparams: Mapping[str, Any], virtual: bool) -> str:
+    """
+    The user and the group that QEMU is to run as; empty when nobody asks.
+
+    @raise HypervisorError: there is no such user, or QEMU could not read its files.
+    """
+    name = hvparams["security_domain"]
+    if hvparams["security_model"] != "user":
+        return ""
+    if virtual:
+        raise HypervisorError(
+            "parameter security_model=user: on a node of a virtual cluster guests run as the user"
+            " that its node daemon runs as"
+        )
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError as err:
+        raise HypervisorError(f"parameter security_domain: there is no user '{name}'") from err
+    return f"+{user.pw_uid}:+{user.pw_gid}"
 
 
 def thd_missing_links(spec: InstanceSpec) -> set[str]:

@@ -148,3 +148,12 @@ def _be_silent(_context: object, _error: object) -> None:
 def text_of(err: Any) -> str:
     """What libvirt says, in one line."""
     return " ".join((err.get_error_message() or str(err)).split())
+
+
+def hint(libvirt: Any, uri: str, err: Any) -> str:
+    """What an admin may do about a connection that cannot be opened."""
+    if err.get_error_code() == libvirt.VIR_ERR_NO_CONNECT:
+        return "; is libvirt's QEMU driver installed (libvirt-daemon-driver-qemu)?"
+    if not is_embedded(uri):
+        return "; is libvirtd installed (libvirt-daemon-system), and does it run?"
+    return ""

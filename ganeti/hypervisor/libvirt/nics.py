@@ -42,7 +42,8 @@ def loose_nic_words(spec: InstanceSpec, loose_links: Collection[str]) -> Iterato
     for slot, nic in zip(range(_LAST_SLOT, 0, -1), loose, strict=False):
         address = "" if kind.endswith("_isa") else f",addr={slot:#x}"
         yield "-device"
-        yield f"{model},mac={nic.nic.mac}{address}"
+        mac = nic.nic.mac.replace(",", ",,")  # as QEMU wants it
+        yield f"{model},mac={mac}{address}"
 
 
 def _plugged(place: int, nic: NicSpec, hvparams: Mapping[str, Any]) -> Element:

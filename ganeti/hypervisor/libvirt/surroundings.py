@@ -35,6 +35,7 @@ class Surroundings:
     @ivar disks: in the guest's order.
     @ivar loose_links: links of NICs that this node of a virtual cluster does not have; such
         a NIC is in the guest, with its cable unplugged.
+    @ivar security_label: user and group that QEMU runs as, C{+UID:+GID}; empty: libvirt's choice.
     """
 
     domain_type: str = KVM
@@ -44,6 +45,7 @@ class Surroundings:
     serial_log: str
     disks: tuple[DiskSource, ...] = ()
     loose_links: frozenset[str] = frozenset()
+    security_label: str = ""
     vnc_password: Secret | None = None
     spice_password: Secret | None = None
 
