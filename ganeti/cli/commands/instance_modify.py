@@ -145,6 +145,8 @@ def _change(what: str, item: str, values: Any, typed: Any) -> Modification[Any]:
         values = {name: value for name, value in values.items() if name not in actions}
     if len(actions) > 1:
         raise wrong(f"{what} {item}: choose one of {', '.join(actions)}")
+    if not actions and ("=" in item or "," in item):
+        raise wrong(f"{what} '{item}': write add:NAME=VALUE,... or INDEX:NAME=VALUE,...")
     action = actions[0] if actions else ModificationAction.MODIFY
     if values and action in (ModificationAction.REMOVE, ModificationAction.DETACH):
         raise wrong(f"{what} {item}: nothing can be given with {action}")

@@ -227,6 +227,10 @@ def test_several_changes(tmp_path: Path) -> None:
         (["--net", "no_0"], "Invalid NIC specification '0'"),
         (["--net", "-x"], "Invalid NIC specification 'x'"),
         (["--net", "0"], "NIC 0: say what to modify"),
+        (
+            ["--net", "add,ip=192.0.2.1"],
+            "NIC 'add,ip=192.0.2.1': write add:NAME=VALUE,... or INDEX:NAME=VALUE,...",
+        ),
         (["--net", "0:add,remove"], "NIC 0: choose one of add, remove"),
         (["--net", "0:remove,ip=none"], "NIC 0: nothing can be given with remove"),
         (["--disk", "0:detach,name=x"], "disk 0: nothing can be given with detach"),

@@ -277,6 +277,16 @@ class RequestTests(ModifyTests):
         self.assertEqual(removed, f"remove disk {disk_uuid(1)} (1.0G) on node1.example.com")
         self.assertEqual(unit.dry_result(plan)[0], ["be/vcpus", 2])
 
+    def test_described_without_configuration(self) -> None:
+        """What only the guest sees, and what changes nothing, is told as such."""
+        self.job.rpc.answers[GetInstance] = GUEST
+        for settings, lines in (
+            ({"runtime_mem": 128}, [f"give instance {NAME} 128M of memory on node1.example.com"]),
+            ({"pnode": "node1"}, ["change nothing"]),
+        ):
+            unit = InstanceSetParams(self.op(**settings), self.job)
+            self.assertEqual(unit.describe(self.plan_op(**settings)), lines)
+
 
 class ParameterTests(ModifyTests):
     """Backend, hypervisor and OS parameters."""

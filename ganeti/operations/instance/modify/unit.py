@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Raw
-from msgspec.structs import replace
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
@@ -15,50 +13,15 @@ from ganeti.model.locks import Level, shared
 from ganeti.model.node import Node
 from ganeti.model.recovery import Action, InConfig, ModifyInstance, OnNode
 from ganeti.model.state import State
-from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import OpInstanceSetParams
-from ganeti.operations.asking import check_online
-from ganeti.operations.describing import describe_actions, describe_disk, node_name
-from ganeti.operations.instance.create_checks import check_storage
+from ganeti.operations.describing import NOTHING, describe_actions, describe_disk, node_name
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.modify import checks
-from ganeti.operations.instance.modify.disks import DiskChanges, DiskContext
-from ganeti.operations.instance.modify.interfaces import InterfaceChanges
-from ganeti.operations.instance.modify.memory import MemoryChange, check_room, plan_memory
-from ganeti.operations.instance.modify.parameters import (
-    new_beparams,
-    new_hvparams,
-    new_osparams,
-    new_private_osparams,
-    told,
-)
-from ganeti.operations.instance.modify.places import Result
-from ganeti.operations.instance.nics import NicContext
-from ganeti.operations.instance.os_check import check_os
-from ganeti.operations.instance.osparams import check_osparams_apart
+from ganeti.operations.instance.modify.planning import MEMORY, ModifyPlan, ModifyPlanning
 from ganeti.operations.instance.state import find_instance, instance_locks
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import CreateDisk, RemoveDisk, RenameDisk, SetMemory, encode_call
 from ganeti.utils.text import format_unit
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModifyPlan:
-    """
-    The instance before and after, and what to do for it.
-
-    @ivar disks: as they will be; C{made}, C{moved} and C{removed} as in L{DiskChanges}.
-    @ivar results: what is reported.
-    """
-
-    before: Instance
-    instance: Instance
-    disks: tuple[Disk, ...]
-    made: tuple[Disk, ...] = ()
-    moved: tuple[tuple[Disk, Disk], ...] = ()
-    removed: tuple[tuple[int, Disk], ...] = ()
-    memory: MemoryChange | None = None
-    results: tuple[Result, ...] = ()
 
 
 class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
@@ -85,166 +48,9 @@ class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
 
     async def plan(self) -> ModifyPlan:
         state = self.job.snapshot()
-        config, before = state.config, self._instance(state)
-        if self.op.disk_template is not None:
-            checks.check_conversion(config, before, self.op.disk_template)
-        results: list[Result] = []
-        instance = await self._change_place(config, before, results)
-        instance = self._change_parameters(config, instance, results)
-        instance = await self._change_os(config, instance, results)
-        instance = self._change_nics(config, instance, results)
-        changes = await self._change_disks(config, before, instance, results)
-        instance = replace(instance, disks=tuple(disk.uuid for disk in changes.disks))
-        instance = await self._change_state(config, instance, results)
-        await self._check_sizes(config, before, instance, changes)
-        return ModifyPlan(
-            before=before,
-            instance=instance,
-            disks=tuple(changes.disks),
-            made=tuple(changes.made),
-            moved=tuple(changes.moved),
-            removed=tuple(changes.removed),
-            memory=await self._plan_memory(config, instance, results),
-            results=tuple(results),
-        )
-
-    # -- planning
-
-    async def _change_place(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> Instance:
-        node = self._new_primary(config, instance)
-        if node.uuid == instance.primary_node:
-            return instance
-        disks = config.instance_disks(instance)
-        force = self.op.force
-        await checks.check_new_primary(self.job, config, instance, disks, node, force=force)
-        results.append(("primary_node", node.name))
-        return replace(instance, primary_node=node.uuid)
-
-    def _change_parameters(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> Instance:
-        op = self.op
-        if op.hvparams:
-            instance = replace(instance, hvparams=new_hvparams(config, instance, op.hvparams))
-            results += told("hv", op.hvparams)
-        if op.beparams:
-            instance = replace(instance, beparams=new_beparams(config, instance, op.beparams))
-            results += told("be", op.beparams)
-        return instance
-
-    async def _change_os(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> Instance:
-        op = self.op
-        private = op.osparams_private or {}
-        if not (op.os_name or op.osparams or private):
-            return instance
-        instance = replace(
-            instance,
-            os=op.os_name or instance.os,
-            osparams=new_osparams(instance, op.osparams),
-            osparams_private=new_private_osparams(instance, private),
-        )
-        check_osparams_apart(instance.osparams, instance.osparams_private)
-        await self._check_os(config, instance)
-        results += [("os", op.os_name)] if op.os_name else []
-        results += told("os", op.osparams) + told("os_private", private)
-        return instance
-
-    async def _check_os(self, config: Configuration, instance: Instance) -> None:
-        node = config.nodes[instance.primary_node]
-        if self.op.force:
-            return
-        if node.offline:
-            self.job.warn(f"Node {node.name} is offline: the OS is not checked")
-            return
-        names = {*config.filled_osparams(instance), *instance.osparams_private}
-        changed = self.op.os_name is not None
-        await check_os(
-            self.job,
-            node,
-            instance.os,
-            names,
-            force_variant=self.op.force_variant or not changed,
-            required=changed,
-        )
-
-    def _change_nics(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> Instance:
-        context = NicContext(
-            config=config,
-            node=config.nodes[instance.primary_node],
-            own_ip=None,
-            conflicts_check=self.op.conflicts_check,
-            identify_defaults=False,
-        )
-        changes = InterfaceChanges(self.job, context, instance.nics)
-        changes.apply(self.op.nics)
-        results += changes.results
-        return replace(instance, nics=tuple(changes.nics))
-
-    async def _change_disks(
-        self,
-        config: Configuration,
-        before: Instance,
-        instance: Instance,
-        results: list[Result],
-    ) -> DiskChanges:
-        node = config.nodes[instance.primary_node]
-        context = DiskContext(
-            config=config,
-            instance=before,
-            node=node,
-            storage_dir=self.op.file_storage_dir,
-            driver=self.op.file_driver,
-        )
-        changes = DiskChanges(self.job, context)
-        changes.apply(self.op.disks)
-        hotplug = self.op.hotplug
-        for verb, taken in (("remove", changes.removed), ("detach", changes.detached)):
-            if taken:
-                await checks.check_removable(self.job, config, before, verb, hotplug=hotplug)
-        if changes.made or changes.moved:
-            check_online(node)
-        for folder in {str(disk.logical_id[1]).rpartition("/")[0] for disk in changes.made}:
-            await check_storage(self.job, node, folder)
-        if node.uuid != before.primary_node:
-            changes.disks = [_moved(disk, before.primary_node, node) for disk in changes.disks]
-        results += changes.results
-        return changes
-
-    async def _change_state(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> Instance:
-        if self.op.offline is None:
-            return instance
-        state = await checks.new_state(self.job, config, instance, offline=self.op.offline)
-        results.append(("admin_state", state.value))
-        return replace(instance, admin_state=state)
-
-    async def _check_sizes(
-        self, config: Configuration, before: Instance, instance: Instance, changes: DiskChanges
-    ) -> None:
-        ignore = self.op.ignore_ipolicy
-        checks.check_sizes(self.job, config, before, instance, changes.disks, ignore=ignore)
-        if self.op.beparams and not self.op.force:
-            await check_room(self.job, config, before, instance)
-
-    async def _plan_memory(
-        self, config: Configuration, instance: Instance, results: list[Result]
-    ) -> MemoryChange | None:
-        wanted = self.op.runtime_mem
-        if wanted is None:
-            return None
-        force = self.op.force
-        change = await plan_memory(self.job, config, instance, wanted, force=force)
-        results.insert(0, ("runtime_memory", wanted))
-        return change
-
-    # -- doing
+        before = self._instance(state)
+        node = self._new_primary(state.config, before)
+        return await ModifyPlanning(self.op, self.job, state.config, before, node).plan()
 
     def hooks(self, plan: ModifyPlan) -> HookPlan:
         config = self.job.snapshot().config
@@ -271,8 +77,9 @@ class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
             for disk, renamed in plan.moved
         ]
         change, *removals = describe_actions(config, self._actions(plan))
-        told = ", ".join(f"{what} -> {value}" for what, value in plan.results)
-        return [*lines, f"{change}: {told}", *removals]
+        told = [f"{what} -> {value}" for what, value in plan.results if what != MEMORY]
+        lines += [f"{change}: {', '.join(told)}"] if told else []
+        return [*lines, *removals] or list(NOTHING)
 
     def dry_result(self, plan: ModifyPlan) -> list[Any]:
         return [list(result) for result in plan.results]
@@ -321,14 +128,6 @@ class InstanceSetParams(Unit[OpInstanceSetParams, ModifyPlan]):
             for node_uuid in disk.nodes or (plan.before.primary_node,)
         ]
         return (InConfig(compensation=change), *removals)
-
-
-def _moved(disk: Disk, old_uuid: str, node: Node) -> Disk:
-    """C{disk}, whose data is on another node now."""
-    if old_uuid not in disk.nodes or TEMPLATES[disk.dev_type].mirrored:
-        return disk
-    nodes = tuple(node.uuid if uuid == old_uuid else uuid for uuid in disk.nodes)
-    return replace(disk, nodes=nodes)
 
 
 def build_change(config: Configuration, plan: ModifyPlan) -> ModifyInstance:
