@@ -228,21 +228,38 @@ class Fault:
         return {(each[0], each[1], each[2]) for each in pairs}
 
 
+def answering(answer: str) -> Change:
+    """node3 answers with this, whatever it is asked to verify."""
+    return daemon(
+        "from ganeti.noded.verify import Verifier\n"
+        f"async def look(self, call, context): return {answer}\n"
+        "Verifier.look = look"
+    )
+
+
 LIB = "/var/lib/ganeti"
 CLUSTER_FILE = ("ECLUSTERFILECHECK", "None")
 STORAGE = "/srv/ganeti"
 BEHAVIOUR = f"{LIB}/fake/behaviour.json"
 TROUBLE = json.dumps({"rules": [{"method": "verify", "error": "no guests today"}]})
 
+FOREIGN = """
+version.RELEASE = "3.9.9"
+version.PROTOCOL_VERSION += 1
+now = time.time
+time.time = lambda: now() + 1000
+"""
+UNUSABLE = (
+    ("ENODERPC", node(3)),
+    ("ENODEFILECHECK", node(3)),
+    ("EINSTANCEDOWN", "three.example.com"),
+)
 FAULTS: dict[str, Fault] = {
     "file differs": Fault(
         file(2, f"{LIB}/hmac.key", "other"), (CLUSTER_FILE,), "variant 2 on node2"
     ),
     "file is missing": Fault(
         gone(3, f"{LIB}/cluster-domain-secret"), (CLUSTER_FILE,), "missing from node(s) node3"
-    ),
-    "file is on one node only": Fault(
-        file(2, f"{LIB}/rapi.pem", "x"), (CLUSTER_FILE,), "must exist on all or no nodes"
     ),
     "cluster's certificate is unreadable": Fault(
         file(1, f"{LIB}/ca.pem", "nonsense"),
@@ -272,25 +289,18 @@ FAULTS: dict[str, Fault] = {
         (("EINSTANCEBADNODE", "three.example.com"),),
         "lives on offline node node3.example.com",
     ),
-    "another release": Fault(
-        daemon("version.RELEASE = '3.9.9'"),
-        (("WARNING", "ENODEVERSION", node(3)),),
-        "node 3.9.9",
-    ),
-    "another protocol": Fault(
-        daemon("version.PROTOCOL_VERSION += 1"),
-        (("ENODEVERSION", node(3)),),
-        "incompatible protocol versions",
-    ),
-    "clock is ahead": Fault(
-        daemon("now = time.time\ntime.time = lambda: now() + 1000"),
-        (("ENODETIME", node(3)),),
+    "another version, and a clock ahead": Fault(
+        daemon(FOREIGN),
+        (("ENODEVERSION", node(3)), ("WARNING", "ENODEVERSION", node(3)), ("ENODETIME", node(3))),
         "diverges by at least 1000.",
     ),
-    "clock is behind": Fault(
-        daemon("now = time.time\ntime.time = lambda: now() - 200"),
-        (("ENODETIME", node(3)),),
-        "diverges by at least ",
+    "answer is nonsense": Fault(
+        answering("{'protocol': ['odd']}"), UNUSABLE, "while contacting node: unusable answer"
+    ),
+    "answer is huge": Fault(
+        answering("{'protocol': 1, 'time_ns': 1, 'release': 'x' * (9 << 20)}"),
+        UNUSABLE,
+        "while contacting node: ",
     ),
     "hypervisor is broken": Fault(
         file(2, BEHAVIOUR, TROUBLE),
