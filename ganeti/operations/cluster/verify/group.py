@@ -32,7 +32,7 @@ from ganeti.utils.text import nice_sort_key, printable
 
 LAG_LIMIT_S = 6.0
 """So long files that follow the cluster's state may take to do so."""
-_LAG_STEP_S = 0.5
+_LAG_STEP_S = 0.2
 OUTPUT_LIMIT = 64 << 10
 """Characters of what a hook printed: the end of it."""
 
