@@ -164,7 +164,7 @@ class JobControl:
         """
         job = self._jobs.get(job_id) or await self._store.journal.archived_job(job_id)
         if job is None:
-            raise JobLost("Can't load job file")
+            raise JobLost("Error checking job status: Can't load job file")
         return job
 
     async def wait_for_change(
