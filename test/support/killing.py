@@ -37,6 +37,7 @@ BACKGROUND = (
     FILES,
 )
 """Calls, and the projected files, that every operation has in common."""
+HOOKS = "run_hooks"
 
 
 @dataclass(frozen=True)
@@ -316,7 +317,14 @@ def _counts(pair: Pair, victim: Victim, point: Point) -> bool:
     """Whether a victim is killed at a point, of all that an operation passes."""
     if victim.stays_dead:
         return _decides(point)
-    return pair.background or not in_background(kind_of(str(victim)), point.place)
+    if pair.background:
+        return True
+    return not in_background(kind_of(str(victim)), point.place) and not _is_repeated(point)
+
+
+def _is_repeated(point: Point) -> bool:
+    """Whether it is in hooks, other than the first: they come around every operation."""
+    return point.about == HOOKS and point.count > 1
 
 
 def _decides(point: Point) -> bool:

@@ -122,7 +122,7 @@ NODE_ADD = Pair(
 
 
 def node_modify(what: str) -> tuple[str, ...]:
-    return ("gnt-node", "modify", what, LAST_NODE)
+    return ("gnt-node", "modify", "--force", what, LAST_NODE)
 
 
 OFFLINE = node_has(LAST_NODE, lambda config, node: node.offline)

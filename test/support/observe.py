@@ -77,7 +77,11 @@ def node_view(cluster: VirtualCluster, node: int, processes: Processes) -> NodeV
         disks=_disk_files(paths),
         requests=_requests(paths),
         position=None if position is None else (position.index, position.digest),
-        term=_role(paths).term,
+        folders=_disk_folders(paths),
+        role=_role(paths),
+        ssconf=_ssconf(paths),
+        config_serial=_config_serial(paths),
+        has_ca_key=os.path.exists(paths.ca_key),
         processes=[
             *(argv for cwd, argv in processes if cwd.startswith(paths.root + "/")),
             *(f"QEMU {each.pid}" for each in emulators if not each.name),
@@ -94,6 +98,23 @@ def _running(paths: Paths) -> list[str]:
 def _disk_files(paths: Paths) -> list[str]:
     top = Path(paths.file_storage_dir)
     return [str(path).removeprefix(paths.root) for path in top.rglob("*") if path.is_file()]
+
+
+def _disk_folders(paths: Paths) -> list[str]:
+    top = Path(paths.file_storage_dir)
+    return [str(path).removeprefix(paths.root) for path in top.rglob("*") if path.is_dir()]
+
+
+def _ssconf(paths: Paths) -> dict[str, str]:
+    files = Path(paths.ssconf_dir).glob("ssconf_*")
+    return {path.name.removeprefix("ssconf_"): path.read_text() for path in files}
+
+
+def _config_serial(paths: Paths) -> int | None:
+    if not os.path.exists(paths.config_data):
+        return None
+    config = codec.decode(Path(paths.config_data).read_bytes(), dict)
+    return int(config["serial_no"])
 
 
 def _requests(paths: Paths) -> list[str]:

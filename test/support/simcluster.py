@@ -23,16 +23,15 @@ from ganeti.noded.hooks import HookScript
 from ganeti.noded.node import Node
 from ganeti.noded.work import CallContext
 from ganeti.opcodes import OpCode
-from ganeti.operations.node.role_record import build_role_record
 from ganeti.rpc.calls import Call, EndRequest, decode_call, tag_of
 from ganeti.rpc.envelope import parse_envelope
-from ganeti.rpc.roles import PeerIdentity, decode_role_record
+from ganeti.rpc.roles import PeerIdentity
 from ganeti.store.entry import Entry
 from ganeti.store.memory_journal import MemoryJournal
 from ganeti.utils.aio import Event
 from support.audit import Acknowledged, NodeView, Observed, audit
 from support.countedmachine import Effects, counted_machine
-from support.manynodes import OS, TERM, Life, ManyNodes, NoFiles, VirtualNode, position_of
+from support.manynodes import OS, Life, ManyNodes, NoFiles, VirtualNode, position_of
 
 QUIET_S = 3.0
 """After the end of a job: in which nodes are told what follows from it."""
@@ -362,16 +361,8 @@ class SimCluster(ManyNodes):
         )
         found = audit(observed)
         for node in self.nodes:
-            found += self._roles(node, config) if node in inside else self._outside(node)
+            found += [] if node in inside else self._outside(node)
         return found + [f"fatal: {error}" for error in self.fatal]
-
-    def _roles(self, node: VirtualNode, config: Configuration) -> list[str]:
-        if config.nodes[node.uuid].offline:
-            return []
-        row = node.state.role
-        record = None if row is None else decode_role_record(row.record)
-        right = record == build_role_record(config, TERM)
-        return [] if right else [f"{node.paths.hostname} obeys by {record}"]
 
     def _outside(self, node: VirtualNode) -> list[str]:
         """A machine that is no node has nothing of ours."""
@@ -381,4 +372,4 @@ class SimCluster(ManyNodes):
 
     def _view(self, node: VirtualNode) -> NodeView:
         view = super()._view(node) if node.daemon is not None else None
-        return view or NodeView()
+        return view or NodeView(role=None)
