@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from twisted.logger import Logger
 
-from ganeti.errors import CommandError, CommandTimeout, ParseError
+from ganeti.errors import CommandError, CommandTimeout, ConfigurationError, ParseError
 from ganeti.model.codec import decode, encode
 from ganeti.utils.aio import KeyedLock
 from ganeti.utils.durable import read_limited, write_atomic
@@ -47,6 +47,22 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     subject: Subject
     works: bool
+
+
+class Verdicts(Struct, frozen=True, kw_only=True):
+    """The last outcome for each QEMU of the machine."""
+
+    known: tuple[Verdict, ...] = ()
+
+    def on(self, subject: Subject) -> Verdict | None:
+        """The one that holds for C{subject}."""
+        return next((each for each in self.known if each.subject == subject), None)
+
+    def with_one(self, verdict: Verdict) -> Verdicts:
+        """With one more, in the place of what was known of its QEMU."""
+        emulator = verdict.subject.emulator
+        others = (each for each in self.known if each.subject.emulator != emulator)
+        return Verdicts(known=(*others, verdict))
 
 
 def trial_argv(emulator: str, kernel: str) -> list[str]:
@@ -87,8 +103,8 @@ class Accelerator:
             return False
         async with self._trying.hold(emulator):
             subject = await self._threads.run(thd_subject, emulator, boot_id)
-            known = await self._threads.run(thd_read_verdict, self._file)
-            if known is not None and known.subject == subject:
+            known = (await self._threads.run(thd_read_verdicts, self._file)).on(subject)
+            if known is not None:
                 return known.works
             kernel = kernel or await self._threads.run(thd_a_kernel)
             if not kernel:
@@ -125,18 +141,18 @@ def thd_a_kernel(pattern: str = _KERNELS) -> str:
     return next((path for path in found if os.access(path, os.R_OK)), "")
 
 
-def thd_read_verdict(path: str) -> Verdict | None:
+def thd_read_verdicts(path: str) -> Verdicts:
     """What was found out before; a file that makes no sense says nothing."""
     try:
-        return decode(read_limited(path, _FILE_LIMIT), Verdict)
-    except (OSError, ParseError):
-        return None
+        return decode(read_limited(path, _FILE_LIMIT), Verdicts)
+    except (OSError, ParseError, ConfigurationError):
+        return Verdicts()
 
 
 def thd_write_verdict(path: str, verdict: Verdict) -> None:
     """Keep it; that this fails only costs the next start some time."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        write_atomic(path, encode(verdict))
+        write_atomic(path, encode(thd_read_verdicts(path).with_one(verdict)))
     except OSError as err:
         log.warn("Cannot keep whether KVM works in {path}: {err}", path=path, err=err)
