@@ -121,7 +121,7 @@ class FakeHypervisor:
             )
         if missing := await self._missing(disk_paths):
             raise HypervisorError(f"Cannot start instance {name}: no disk at {', '.join(missing)}")
-        await self._need_memory(name, spec.beparams.maxmem)
+        await self._need_memory(name, spec.start_memory_mib)
         await self._save(self._guest(spec, paused), "start")
 
     async def stop(self, name: str, timeout_s: float = 0.0, force: bool = False) -> None:
@@ -145,7 +145,7 @@ class FakeHypervisor:
                 raise HypervisorError(
                     f"Cannot reboot instance {name}: no disk at {', '.join(missing)}"
                 )
-            await self._need_memory(name, spec.beparams.maxmem - running.memory_mib)
+            await self._need_memory(name, spec.start_memory_mib - running.memory_mib)
             await self._save(replace(self._guest(spec, paused=False), mark=mark), "reboot")
         await self._trouble("reboot", name, after=True)
 
@@ -203,7 +203,7 @@ class FakeHypervisor:
         return FakeGuest(
             name=spec.instance.name,
             uuid=spec.instance.uuid,
-            memory_mib=spec.beparams.maxmem,
+            memory_mib=spec.start_memory_mib,
             vcpus=spec.beparams.vcpus,
             paused=paused,
             started_s=self._clock.seconds(),

@@ -35,7 +35,7 @@ class IHypervisor(Interface):
 
     async def start(spec: InstanceSpec, disk_paths: tuple[str, ...], paused: bool = False) -> None:
         """
-        Run a guest with C{beparams.maxmem} of memory.
+        Run a guest with C{start_memory_mib} of memory, that can get C{beparams.maxmem}.
 
         One that runs, or is paused, under the same name and uuid is left as it is.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ganeti.model.disk import Disk
 from ganeti.model.hypervisors import HypervisorName
@@ -117,7 +117,11 @@ class DiskSpec(Struct, frozen=True, kw_only=True):
 
 
 class InstanceSpec(Struct, frozen=True, kw_only=True):
-    """Everything a node needs to run an instance or install its OS, filled."""
+    """
+    Everything a node needs to run an instance or install its OS, filled.
+
+    @ivar memory_mib: to start with, of what C{beparams.maxmem} allows it to come to; UNSET: all.
+    """
 
     instance: Instance
     hypervisor: HypervisorName
@@ -130,3 +134,9 @@ class InstanceSpec(Struct, frozen=True, kw_only=True):
     primary_node_name: str = ""
     secondary_node_names: tuple[str, ...] = ()
     cluster_name: str = ""
+    memory_mib: int | UnsetType = UNSET
+
+    @property
+    def start_memory_mib(self) -> int:
+        """What the guest has when it starts."""
+        return self.beparams.maxmem if self.memory_mib is UNSET else self.memory_mib

@@ -90,6 +90,15 @@ class HypervisorContract:
             await self.hypervisor.start(self.spec(1, memory_mib=1 << 30), ())
         self.assertEqual(await self.hypervisor.list(), ())
 
+    async def test_less_memory(self: Any) -> None:
+        """A guest may start with less than it can come to have."""
+        spec = replace(self.spec(1, memory_mib=256), memory_mib=128)
+        await self.hypervisor.start(spec, ())
+        name = spec.instance.name
+        self.assertEqual((await self.hypervisor.get(name)).memory_mib, 128)
+        await self.hypervisor.set_memory(name, 256)
+        self.assertEqual((await self.hypervisor.get(name)).memory_mib, 256)
+
     async def test_memory_is_counted(self: Any) -> None:
         """What guests have is not free."""
         before = await self.hypervisor.node_info()

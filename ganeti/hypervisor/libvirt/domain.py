@@ -60,7 +60,7 @@ def build_domain(spec: InstanceSpec, around: Surroundings, mark: str = "") -> st
             element("uuid", text=spec.instance.uuid),
             _metadata(spec, mark),
             element("memory", {"unit": "MiB"}, text=str(spec.beparams.maxmem)),
-            element("currentMemory", {"unit": "MiB"}, text=str(spec.beparams.maxmem)),
+            element("currentMemory", {"unit": "MiB"}, text=str(spec.start_memory_mib)),
             _memory_backing(hvparams),
             vcpu_element(hvparams["cpu_mask"], spec.beparams.vcpus),
             pinning(hvparams["cpu_mask"], spec.beparams.vcpus),

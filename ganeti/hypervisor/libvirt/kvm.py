@@ -97,7 +97,7 @@ class KvmHypervisor:
             return
         description = await self._describe(spec, disk_paths)
         boot = Boot(name=name, uuid=spec.instance.uuid, description=description, paused=paused)
-        async with self._room.keep(name, spec.beparams.maxmem):
+        async with self._room.keep(name, spec.start_memory_mib):
             await self._driver.run(self._lives.thd_start, boot)
         await self._node.started(name)
 
@@ -107,7 +107,7 @@ class KvmHypervisor:
         reach("hypervisor.reboot.before", name)
         description = await self._describe(spec, disk_paths, mark)
         boot = Boot(name=name, uuid=spec.instance.uuid, description=description, anew=True)
-        async with self._room.keep(name, spec.beparams.maxmem, promised_mib(found)):
+        async with self._room.keep(name, spec.start_memory_mib, promised_mib(found)):
             await self._driver.run(self._lives.thd_start, boot)
         await self._node.started(name)
         reach("hypervisor.reboot.after", name)

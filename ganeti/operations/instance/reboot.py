@@ -10,14 +10,13 @@ from ganeti.model.disk import Disk
 from ganeti.model.hypervisors import check_hvparams
 from ganeti.model.instance import AdminState, AdminStateSource, Instance
 from ganeti.model.live import InstanceSpec
-from ganeti.model.node import Node
 from ganeti.model.recovery import Action, InConfig, MarkInstance, OnNode
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceReboot, RebootType
 from ganeti.operations.asking import check_online
 from ganeti.operations.describing import describe_actions, node_name
 from ganeti.operations.instance.environment import instance_hooks
-from ganeti.operations.instance.memory import check_memory_bounds, reserve_memory
+from ganeti.operations.instance.memory import check_memory_bounds, choose_memory
 from ganeti.operations.instance.spec import build_spec
 from ganeti.operations.instance.startup import start_guest, stop_call
 from ganeti.operations.instance.state import (
@@ -82,7 +81,9 @@ class InstanceReboot(Unit[OpInstanceReboot, RebootPlan]):
         check_memory_bounds(spec.beparams, config.beparam_levels(instance))
         guest = await find_guest(self.job, node, instance)
         running = is_running(guest)
-        await self._reserve(node, spec, guest.memory_mib if running and guest else 0)
+        used_mib = guest.memory_mib if running and guest else 0
+        doing = "rebooting" if running else "starting"
+        spec = await choose_memory(self.job, node, spec, used_mib, doing)
         return RebootPlan(
             instance=instance,
             disks=disks,
@@ -90,14 +91,6 @@ class InstanceReboot(Unit[OpInstanceReboot, RebootPlan]):
             running=running,
             remains=guest is not None and not running,
         )
-
-    async def _reserve(self, node: Node, spec: InstanceSpec, used_mib: int) -> None:
-        """What it needs beyond what it has now must be there before it is stopped."""
-        needed = spec.beparams.maxmem if used_mib else spec.beparams.minmem
-        if needed > used_mib:
-            doing = "rebooting" if used_mib else "starting"
-            name = spec.instance.name
-            await reserve_memory(self.job, node, spec.hypervisor, name, needed - used_mib, doing)
 
     def hooks(self, plan: RebootPlan) -> HookPlan:
         return self._hooks(plan, plan.instance)

@@ -19,7 +19,7 @@ from ganeti.opcodes.instance import OpInstanceStartup
 from ganeti.operations.asking import check_online
 from ganeti.operations.describing import node_name
 from ganeti.operations.instance.environment import instance_hooks
-from ganeti.operations.instance.memory import check_memory_bounds, reserve_memory
+from ganeti.operations.instance.memory import check_memory_bounds, choose_memory
 from ganeti.operations.instance.spec import build_spec
 from ganeti.operations.instance.state import (
     check_not_offline,
@@ -100,14 +100,7 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
                 Origin.REQUEST: own_values(parse_beparams(self.op.beparams)),
             }
             check_memory_bounds(spec.beparams, levels)
-            await reserve_memory(
-                self.job,
-                node,
-                instance.hypervisor,
-                instance.name,
-                spec.beparams.minmem,
-                "starting",
-            )
+            spec = await choose_memory(self.job, node, spec, 0, "starting")
         return StartupPlan(
             instance=instance,
             disks=disks,

@@ -109,6 +109,8 @@ def test_name_memory_and_processors() -> None:
     assert (top.findtext("memory"), top.findtext("currentMemory")) == ("256", "256")
     assert top.findtext("vcpu") == "3"
     assert top.get("type") == "kvm"
+    top = describe(replace(spec(), memory_mib=128))
+    assert (top.findtext("memory"), top.findtext("currentMemory")) == ("256", "128")
 
 
 def test_emulation() -> None:

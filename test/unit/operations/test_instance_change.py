@@ -30,6 +30,7 @@ from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState, AdminStateSource
 from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo, RunState
 from ganeti.model.locks import Level, exclusive, shared
+from ganeti.model.parameters import PartialBeParams
 from ganeti.model.recovery import MarkInstance, ModifyInstance
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.secret import Secret
@@ -278,6 +279,16 @@ class RebootTests(SharedChecks, ChangeTests):
             f"Not enough memory on node node1.example.com for rebooting instance {NAME}:"
             " needed 64 MiB, available 10 MiB",
         )
+
+    def test_less_memory(self) -> None:
+        """It comes back with what it had and what its node has left, if that is enough."""
+        config = self.job.config
+        instance = replace(config.find_instance(NAME), beparams=PartialBeParams(maxmem=4096))
+        self.job = FakeJob(config.with_instance(instance), dict(ANSWERS))
+        self.job.rpc.answers[GetInstance] = replace(GUEST, memory_mib=200)
+        self.run_op()
+        start = self.job.finished[-2][1]
+        self.assertEqual(start.spec.start_memory_mib, 1160)
 
     def test_hooks(self) -> None:
         """Hooks know how it is restarted, and what came of it."""
