@@ -643,6 +643,21 @@ class InstanceTests(VerifyCase):
             ],
         )
 
+    def test_made_meanwhile(self) -> None:
+        """A guest may be made while the nodes are asked: it is known then."""
+        later = self.nodes.config.with_disk(make_disk(9)).with_instance(make_instance(9, 3))
+        self.change(3, guests=(self.guest(3), self.guest(9)))
+        job = self.nodes.job()
+        answer = job.rpc.answers[VerifyNode]
+
+        def made(uuid: str, call: VerifyNode) -> Any:
+            job.state = self.nodes.job().state.__class__(config=later)
+            return answer(uuid, call)
+
+        job.rpc.answers[VerifyNode] = made
+        self.run_group(job)
+        self.assertEqual(problems(job), [])
+
     def test_offline(self) -> None:
         """An instance that should run on a node out of service."""
         self.set_node(2, master_candidate=False, offline=True)

@@ -141,6 +141,7 @@ class ClusterVerifyGroup(Unit[OpClusterVerifyGroup, GroupPlan]):
             group=plan.group,
             nodes=plan.nodes,
             answers=answers,
+            latest=self.job.snapshot().config,
             began=began,
             ended=self.job.clock.seconds(),
         )

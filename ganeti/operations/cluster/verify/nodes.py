@@ -169,13 +169,12 @@ def check_oob(report: Report, view: GroupView, master: NodeFindings | None) -> N
 
 def _guests(report: Report, view: GroupView, node: Node, found: NodeFindings) -> None:
     """Guests that do not belong here."""
-    by_name = view.config.instance_by_name
     for guest in found.guests:
-        if guest.name not in by_name:
+        instance = view.owner_of(guest.name)
+        if instance is None:
             text = f"instance {guest.name} is running on node {node.name} and is unknown"
             report.error(True, Code.ENODEORPHANINSTANCE, node.name, text)
             continue
-        instance = view.config.instances[by_name[guest.name]]
         report.error(
             instance.primary_node != node.uuid,
             Code.EINSTANCEWRONGNODE,

@@ -23,6 +23,7 @@ class GroupView:
 
     @ivar nodes: of the group, in natural order; C{online} those in service.
     @ivar answers: what each of these answered, by uuid.
+    @ivar latest: the configuration when all had answered: guests made meanwhile are in it.
     @ivar began: when they were asked, in seconds since the epoch; C{ended} when all had answered.
     """
 
@@ -30,6 +31,7 @@ class GroupView:
     group: NodeGroup
     nodes: tuple[Node, ...]
     answers: Mapping[str, NodeFindings | GanetiError] = field(default_factory=dict)
+    latest: Configuration
     began: float = 0.0
     ended: float = 0.0
 
@@ -73,6 +75,14 @@ class GroupView:
             if found is not None and found.digest:
                 owners.setdefault(found.digest, []).append(node)
         return owners
+
+    def owner_of(self, guest: str) -> Instance | None:
+        """The instance that a guest is, by its name."""
+        for config in (self.latest, self.config):
+            uuid = config.instance_by_name.get(guest)
+            if uuid is not None:
+                return config.instances[uuid]
+        return None
 
     def instances(self) -> list[Instance]:
         """Those whose primary node is in the group, in natural order."""
