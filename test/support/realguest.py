@@ -25,7 +25,7 @@ from support.virtualcluster import ROOT, Ran, VirtualCluster, wait_for
 CACHE = str(ROOT / ".cache")
 """Where quickstart keeps the kernel, too."""
 NAME = "instance1.example.com"
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 """For a boot, on a machine that emulates the processor and has much else to do."""
 
 _GREETING = re.compile(rf"^Hello from {re.escape(NAME)} \(boot (\d+),", re.M)
