@@ -38,6 +38,7 @@ capability_filters = [ "cpu-unavailable-features" ]
 # What libvirt appends at most: /lib/qemu/channel/target/domain-NNNNN-<20>/org.qemu.guest_agent.0
 _LONGEST_ROOT = 26
 _LINK_PREFIX = "gnt-"
+_SHORTEST_NAME, _LONGEST_NAME = 11, 16
 SHORT_PATH_FILE = "short-path"
 """Says, in the folder, what libvirt calls it."""
 
@@ -118,10 +119,9 @@ def thd_short_path(directory: str, places: Sequence[str] = ()) -> str:
     """
     if len(os.fsencode(directory)) <= _LONGEST_ROOT:
         return directory
-    name = _LINK_PREFIX + hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
     problems = []
     for place in places or _places(os.geteuid()):
-        link = os.path.join(place, name)
+        link = os.path.join(place, _link_name(directory, place))
         try:
             _make_link(directory, link)
             return link
@@ -130,6 +130,12 @@ def thd_short_path(directory: str, places: Sequence[str] = ()) -> str:
     raise HypervisorError(
         f"libvirt needs a short link to {directory}, which cannot be made: {'; '.join(problems)}"
     )
+
+
+def _link_name(directory: str, place: str) -> str:
+    """As long as it may be there, but long enough to tell folders apart."""
+    length = min(max(_LONGEST_ROOT - len(f"{place}/"), _SHORTEST_NAME), _LONGEST_NAME)
+    return (_LINK_PREFIX + hashlib.sha256(os.fsencode(directory)).hexdigest())[:length]
 
 
 def _places(uid: int) -> Iterator[str]:
