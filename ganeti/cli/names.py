@@ -40,9 +40,9 @@ def looks_like_filter(words: Sequence[str]) -> bool:
 
 def _name_filter(field: str, name: str) -> list[Any]:
     if _GLOB_CHARACTERS & set(name):
-        import fnmatch
+        from ganeti.utils.globs import glob_expression
 
-        return ["=~", field, "^" + fnmatch.translate(name)]
+        return ["=~", field, glob_expression(name)]
     return ["=", field, name]
 
 

@@ -36,12 +36,17 @@ def compile_pattern(text: str) -> Pattern:
     if len(text) > MAX_PATTERN:
         raise ValueError(f"longer than {MAX_PATTERN} characters")
     try:
-        pattern: Pattern = re2.compile(text, _options(re2))
+        pattern: Pattern = re2.compile(_as_re2(text), _options(re2))
     except re2.error as err:
         raise ValueError(_complaint(text, err)) from err
     except UnicodeEncodeError as err:
         raise ValueError("no valid Unicode") from err
     return pattern
+
+
+def _as_re2(text: str) -> str:
+    """With the end of the text written as RE2 writes it: scripts know Python's C{\\Z}."""
+    return re.sub(r"\\(.)", lambda m: r"\z" if m[1] == "Z" else m[0], text, flags=re.DOTALL)
 
 
 def _complaint(text: str, err: Exception) -> str:
