@@ -18,7 +18,8 @@ from ganeti.utils.procfs import command_line, is_zombie, process_ids
 
 _KILL_LIMIT_S = 10.0
 _SHORT_PATH_FILE = "short-path"  # as written by the node daemon
-_EMULATOR = re.compile(r"qemu-|kvm$")
+_SIGN = "-no-user-config"
+"""libvirt gives this word to every QEMU, whatever that is called."""
 _GUEST = re.compile(r"guest=(.*),debug-threads=on")
 
 
@@ -41,10 +42,7 @@ def find_emulators(folder: str) -> list[Guest]:
     return [
         Guest(_name(line), pid)
         for pid, line in lines
-        if line
-        and _EMULATOR.match(os.path.basename(line[0]))
-        and any(inside in word for word in line)
-        and not is_zombie(pid)
+        if _SIGN in line and any(inside in word for word in line) and not is_zombie(pid)
     ]
 
 

@@ -118,7 +118,7 @@ def emulator(*words: str) -> Iterator[int]:
     """A process that calls itself QEMU, and is none."""
     code = "import sys; print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
-        ["qemu-system-fake", "-c", code, *words],
+        ["any-qemu", "-c", code, "-no-user-config", *words],
         executable=sys.executable,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
