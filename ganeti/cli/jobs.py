@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ganeti.cli.session import Session
 
 PRIORITIES = {"low": 10, "normal": 0, "high": -10}
-FINAL = frozenset({"canceled", "error", "success"})
+SUCCESS = "success"
+FINAL = frozenset({"canceled", "error", SUCCESS})
 _STATE_TEXTS = {
     "queued": "is waiting in queue",
     "waiting": "is trying to acquire all necessary locks",
@@ -159,17 +160,17 @@ def poll(session: Session, job_id: int, reporter: JobReporter | None = None) -> 
     return results_of(session, job_id)
 
 
-def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
+def follow(session: Session, job_id: int, reporter: JobReporter) -> str:
     """
-    Tell the reporter what happens in a job until it ends.
+    Tell the reporter what happens in a job until it ends; its last status.
 
     @raise JobLost: there is no such job.
     """
     with session.progress.waiting(f"Job {job_id}"):
-        _follow(session, job_id, reporter)
+        return _follow(session, job_id, reporter)
 
 
-def _follow(session: Session, job_id: int, reporter: JobReporter) -> None:
+def _follow(session: Session, job_id: int, reporter: JobReporter) -> str:
     known: list[Any] | None = None
     serial: int | None = None
     while True:
@@ -183,11 +184,21 @@ def _follow(session: Session, job_id: int, reporter: JobReporter) -> None:
             reporter.log(entry)
             serial = max(serial or 0, int(entry[0]))
         if info[0] in FINAL:
-            return
+            return str(info[0])
         session.progress.now(f"Job {job_id} {_STATE_TEXTS.get(info[0], '')}".rstrip())
         if info == known and not entries:
             reporter.standstill(job_id, info[0])
         known = info
+
+
+def complete(session: Session, job_id: int) -> None:
+    """
+    Wait for a job whose results nobody needs, and print its log as it comes.
+
+    @raise GanetiError: what it failed with; JobLost when it is gone.
+    """
+    if follow(session, job_id, ConsoleReporter(session, job_id)) != SUCCESS:
+        results_of(session, job_id)
 
 
 def results_of(session: Session, job_id: int) -> list[Any]:
@@ -201,7 +212,7 @@ def results_of(session: Session, job_id: int) -> list[Any]:
     if not rows or rows[0] is None or rows[0][0] is None:
         raise JobLost(f"Job with id {job_id} lost")
     status, op_status, op_results = rows[0]
-    if status == "success":
+    if status == SUCCESS:
         return list(op_results)
     if status in ("canceled", "canceling"):
         raise JobCanceled("Job was canceled")

@@ -109,7 +109,7 @@ class JobSet:
 
     def _wait(self, job_id: int, name: str) -> int:
         try:
-            jobs.poll(self._session, job_id)
+            jobs.complete(self._session, job_id)
         except GanetiError as err:
             self._session.err(f"Job {job_id} for {name} has failed: {failures.describe(err)[1]}")
             return failures.FAILURE
