@@ -292,7 +292,7 @@ FAULTS: dict[str, Fault] = {
     "another version, and a clock ahead": Fault(
         daemon(FOREIGN),
         (("ENODEVERSION", node(3)), ("WARNING", "ENODEVERSION", node(3)), ("ENODETIME", node(3))),
-        "diverges by at least 1000.",
+        "diverges by at least ",
     ),
     "answer is nonsense": Fault(
         answering("{'protocol': ['odd']}"), UNUSABLE, "while contacting node: unusable answer"
