@@ -26,17 +26,29 @@ from support.virtualcluster import VirtualCluster
 
 from ganeti.cli.main import main
 
-PHASES = ("errors", "cluster", "group")
+PHASES = ("empty", "errors", "cluster", "group")
+THIS_MACHINE = "plain sizes are those of the machine"
 OTHERWISE = {
     ("gnt-cluster", 9): "no allocator is built yet, and paths are as on a real machine",
+    ("gnt-group", 3): ARBITRARY_ORDER,
+    ("gnt-group", 4): ARBITRARY_ORDER,
     ("gnt-group", 34): ARBITRARY_ORDER,
     ("gnt-group", 35): ARBITRARY_ORDER,
     ("gnt-group", 54): ARBITRARY_ORDER,
     ("gnt-group", 56): ARBITRARY_ORDER,
     ("gnt-instance", 47): "names are not checked by default since 3.1",
     ("gnt-instance", 57): "an address that is none is told before a mode that does not fit",
+    ("gnt-job", 4): "fields that were not set are left out",
+    ("gnt-node", 2): THIS_MACHINE,
+    ("gnt-node", 4): THIS_MACHINE,
+    ("gnt-node", 12): THIS_MACHINE,
+    ("gnt-node", 13): THIS_MACHINE,
+    ("gnt-node", 19): THIS_MACHINE,
+    ("gnt-node", 29): "the fake hypervisor keeps one processor for the node",
+    ("gnt-os", 3): "definitions are below the node's own root",
 }
 _PREPARE = {
+    "empty": (),
     "errors": (
         "gnt-cluster modify -N mode=routed,link=main --ipolicy-bounds-specs "
         "min:cpu-count=1,disk-count=0,disk-size=0,memory-size=4,nic-count=0,spindle-use=0"
@@ -61,6 +73,8 @@ _LEFT = (
     (r"\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}", "TIME"),
     (r"\d{4}-\d\d-\d\d [\d:]{8}(\.\d+)?", "TIME"),
     (r"\b([Jj]ob|JobID:|jobs) \d+(, \d+)*", r"\1 N"),
+    (r"\b\d+(\.\d)?[MGT]\b", "SIZE"),
+    (r"\b(127|10)(\.\d+){3}\b", "ADDRESS"),
     (r"[ \t]+", " "),
     (r"\n user-id: .*", ""),  # came with 3.1
 )
@@ -73,7 +87,7 @@ def _chosen(record: Record) -> bool:
         and record.node == "node1"
         and record.typed is None
         and outputs.is_built(record)
-        and outputs.subcommand(record) not in ("", "verify", "version")
+        and outputs.subcommand(record) not in ("", "verify", "version", "list-fields")
         and record.key not in DIFFERENT
     )
 

@@ -263,10 +263,10 @@ def test_node_live_fields():
 
 
 def test_node_that_runs_nothing():
-    """A node that is not for instances has no such values; one that leaves some out, neither."""
+    """A node that is not for instances has no such values; those that one leaves out are missing."""
     config = make_config(nodes=2).with_node(make_node(1, vm_capable=False))
     live = LiveData(resources={node_uuid(2): NodeResources()})
-    assert ask(config, "node", ["mfree", "dfree"], live=live) == [UNAVAIL, UNAVAIL]
+    assert ask(config, "node", ["mfree", "dfree"], live=live) == [UNAVAIL, [[2, None], [2, None]]]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_node_that_runs_nothing():
         ("group,group.uuid,vm_capable", ["default", GROUP_UUID, True]),
         ("pinst_cnt,pinst_list,sinst_cnt,sinst_list", [1, ["inst1.example.com"], 0, []]),
         ("offline,drained,master_candidate,master_capable", [False, False, True, True]),
-        ("powered,hv_state,disk_state", [None, {}, {}]),
+        ("powered,hv_state,disk_state", [None, None, None]),
         ("custom_ndparams,ndp/ssh_port,tags", [{"ssh_port": 23}, 23, []]),
     ],
 )
