@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from support.osdirs import make_os
 from support.peers import NOW, node_pem
@@ -15,6 +15,7 @@ from support.samples import node_uuid
 from support.simnode import SimNode, temporary_root
 from support.specs import FILE_STORAGE, file_disk, make_spec
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -27,7 +28,7 @@ from ganeti.model.templates import DiskTemplate
 from ganeti.noded.drivers import real_drivers
 from ganeti.noded.local_facts import thd_checksums, thd_list_problem, thd_local_facts, thd_setup
 from ganeti.noded.services import NodeServices
-from ganeti.noded.verify import Verifier
+from ganeti.noded.verify import CONNECTS, Verifier
 from ganeti.noded.work import CallContext
 from ganeti.paths import Paths
 from ganeti.rpc.calls import CreateDisk, StartInstance, VerifyNode
@@ -143,8 +144,8 @@ class Broken:
         return fail
 
 
-class NodeTests(SynchronousTestCase):
-    """The whole answer, of a node in memory."""
+class NodeCase(SynchronousTestCase):
+    """A node in memory."""
 
     def setUp(self) -> None:
         root = temporary_root()
@@ -154,6 +155,10 @@ class NodeTests(SynchronousTestCase):
         make_directories(self.node.paths)
         self.node.machine.oses = (OsInfo(name="tiny", path="/os/tiny", valid=True),)
         self.node.restart()
+
+
+class NodeTests(NodeCase):
+    """The whole answer."""
 
     def ask(self, **call: Any) -> NodeFindings:
         found = self.node.ask(VerifyNode(**call))
@@ -218,6 +223,32 @@ class NodeTests(SynchronousTestCase):
         verifier = Verifier(self.node.node.services, definitions)
         found = self.node.now(verifier.look(VerifyNode(oses=True), CallContext()))
         self.assertEqual((found.oses, found.oses_problem), ((), "unreadable"))
+
+
+class SlowWays(Verifier):
+    """Every way to another node takes a while; C{under_way} are those that are tried."""
+
+    under_way: ClassVar[list[Deferred[str]]] = []
+
+    async def _connect(self, address: str, port: int) -> str:
+        trying: Deferred[str] = Deferred()
+        self.under_way.append(trying)
+        return await trying
+
+
+class ManyPeersTests(NodeCase):
+    def test_limit(self) -> None:
+        """Only so many are tried at once, and all in the end."""
+        verifier = SlowWays(self.node.node.services, self.node.machine)  # type: ignore[arg-type]
+        peers = tuple(Peer(name=f"n{n}", addresses=("192.0.2.1",)) for n in range(3 * CONNECTS))
+        looking = Deferred.fromCoroutine(verifier.look(VerifyNode(peers=peers), CallContext()))
+        tried = 0
+        while verifier.under_way:
+            self.assertLessEqual(len(verifier.under_way), CONNECTS)
+            tried += 1
+            verifier.under_way.pop(0).callback("" if tried % 2 else "refused")
+        self.assertEqual(tried, len(peers))
+        self.assertEqual(len(self.successResultOf(looking).silent_peers), len(peers) // 2)
 
 
 class PeerTests(TestCase):
