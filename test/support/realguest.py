@@ -132,9 +132,9 @@ def real_guest() -> Iterator[Guest]:
     @raise AssertionError: there can be no guest here, though all it needs is installed.
     """
     real = RealGuest(CACHE)
-    real.begin()
     top = Path(tempfile.mkdtemp(prefix="real-guest-", dir="/tmp"))
     cluster = VirtualCluster(top / "cluster", nodes=1)
+    real.begin([cluster.paths(1)])
     try:
         cluster.setup()
         install_os(cluster.paths(1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import Thread
 
 from ganeti.cli.guest.kernel import BootFiles, provide
@@ -41,9 +41,14 @@ class RealGuest:
         self._preparing: Thread | None = None
         self.problem = why_not()
 
-    def begin(self) -> None:
-        """Find a kernel, and find out what the first start of a guest would have to."""
-        if self.problem:
+    def begin(self, nodes: Sequence[Paths] = ()) -> None:
+        """
+        Find a kernel, and find out what the first start of a guest would have to.
+
+        @param nodes: those of a virtual cluster: when all of them have it already, nothing is done.
+        """
+        ready = [os.path.exists(paths.root + INITRD_PATH) for paths in nodes]
+        if self.problem or (ready and all(ready)):
             return
         self._preparing = Thread(target=self._prepare, daemon=True)
         self._preparing.start()
@@ -65,7 +70,7 @@ class RealGuest:
         return self._preparing is not None and self._preparing.is_alive()
 
     def finish(self, nodes: Iterable[Paths]) -> None:
-        """Wait for that, and hand its outcome to the nodes of a virtual cluster."""
+        """Wait for that, and hand its outcome to the nodes."""
         if self._preparing is not None:
             self._preparing.join()
         if self.problem or self._files is None:

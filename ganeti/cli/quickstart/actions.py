@@ -28,7 +28,7 @@ def bring_up(folder: Folder, *, fake: bool = False) -> None:
     commands = Commands(folder)
     nodes = make_nodes(folder)
     with folder.alone():
-        preparation = Preparation(folder.path, REAL, fake=fake)
+        preparation = Preparation(folder.path, REAL, nodes, fake=fake)
         for paths in nodes:
             install_os(paths)
         kvm = vcluster.KVM_INIT_OPTIONS if preparation.enabled else vcluster.INIT_OPTIONS

@@ -33,13 +33,14 @@ class Preparation:
     @ivar enabled: whether there may be one.
     """
 
-    def __init__(self, folder: str, name: str, *, fake: bool) -> None:
+    def __init__(self, folder: str, name: str, nodes: list[Paths], *, fake: bool) -> None:
         """@param fake: there is to be none."""
         self._name = name
+        self._nodes = nodes
         self._real: RealGuest | None = None
         if not fake:
             self._real = RealGuest(_cache(folder))
-            self._real.begin()
+            self._real.begin(nodes)
             if self._real.problem:
                 self._give_up(self._real.problem)
 
@@ -47,7 +48,7 @@ class Preparation:
     def enabled(self) -> bool:
         return self._real is not None
 
-    def finish(self, nodes: list[Paths], hypervisors: Sequence[str]) -> bool:
+    def finish(self, hypervisors: Sequence[str]) -> bool:
         """
         Give the nodes what the guest needs; False, having said why, when there can be none.
 
@@ -57,7 +58,7 @@ class Preparation:
             return False
         if self._real.busy:
             say("Waiting for the kernel of the real virtual machine to be ready")
-        self._real.finish(nodes)
+        self._real.finish(self._nodes)
         problem = self._real.problem
         if not problem and "kvm" not in hypervisors:
             problem = "this cluster was made without kvm"

@@ -20,14 +20,12 @@ def add_instances(commands: Commands, nodes: list[Paths], preparation: Preparati
     for name, place in PLACES.items():
         commands.wait_for_jobs()
         if name not in commands.names("gnt-instance"):
-            _add(commands, name, nodes[place], _hypervisor(commands, name, nodes, preparation))
+            _add(commands, name, nodes[place], _hypervisor(commands, name, preparation))
 
 
-def _hypervisor(
-    commands: Commands, name: str, nodes: list[Paths], preparation: Preparation
-) -> tuple[str, ...]:
+def _hypervisor(commands: Commands, name: str, preparation: Preparation) -> tuple[str, ...]:
     """The options that make it a real one, if it is to be."""
-    if name != REAL or not preparation.finish(nodes, _enabled_hypervisors(commands)):
+    if name != REAL or not preparation.finish(_enabled_hypervisors(commands)):
         return ()
     return ("-H", HVPARAMS)
 
