@@ -25,8 +25,9 @@ master daemon that answers what the original's must have answered. It must print
 standard output, on standard error and at the terminal, and end with the same status. Only the
 release, the folder of the cluster and measured durations are put in for those of the record.
 {cut} of the records that are the same were shortened when they were kept, and are compared as far
-as they go. Those of refused requests, of settings, tags and groups are run once more with real
-daemons (`test/integration/test_recorded_runs.py`): what the master daemon says is the same, too.
+as they go. Those of refused requests, settings, tags, groups, lists and additions are run once
+more with real daemons (`test/integration/test_recorded_runs.py`), where what the master daemon
+answers is ours, too.
 
 **{same} are the same, {different} differ** for the reasons below, {unbuilt} are of commands that
 are not built yet.

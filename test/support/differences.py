@@ -49,6 +49,8 @@ BEYOND = (
     "nanoseconds, as in 3.1: `TEST_DELAY(500000000 ns)`.",
     "The input fields of `gnt-job info`, and the column `ops` of `gnt-job list`, are sorted by "
     "name, and leave out what was not set.",
+    "`gnt-instance add` installs an instance before it comes into the configuration, and its lines "
+    "come in that order; nothing is waited for where disks have no mirror to sync.",
     "`gnt-os list` and `gnt-os diagnose` say on standard error which nodes did not answer; the "
     "original leaves them out in silence.",
     "`--dry-run` prints what would be done, and `--dry-run=json` the same as JSON. A command that "
