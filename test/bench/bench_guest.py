@@ -9,6 +9,7 @@ libvirt's QEMU driver; a kernel is downloaded at the first run.
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -236,6 +237,7 @@ def measure(bench: Bench, figures: Figures) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # without leaving anything
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="gnt-bench-") as folder:
         bench = Bench(Path(folder))

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
+import time
 from pathlib import Path
 
-from ganeti.cli.guest.processes import find_emulators, kill_emulators
+from ganeti.cli.guest.processes import find_emulators
 from ganeti.paths import Paths
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 _EVERY_S = 0.01
+_END_LIMIT_S = 10.0
 
 
 class Reaper:
@@ -42,8 +45,13 @@ class Reaper:
         return sorted(each.name for each in find_emulators(self._folder))
 
     def stop(self) -> None:
-        """Kill what is left, and remove the short link to their folder."""
-        kill_emulators(self._folder)
+        """Kill what is left."""
+        deadline = time.monotonic() + _END_LIMIT_S
+        while alive := find_emulators(self._folder):
+            assert time.monotonic() < deadline, f"{alive} do not die"
+            for each in alive:
+                os.kill(each.pid, signal.SIGKILL)
+            time.sleep(_EVERY_S)
         self._stopping.set()
         self._thread.join()
         _adopt(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,7 @@ class KvmNode:
         self._threads = threads
         self._arch = platform.machine()
         self._accelerator = Accelerator(processes, threads, f"{paths.libvirt_cache_dir}/kvm.json")
+        self._preparing = threading.Lock()
         self._short = ""
         self._shared = False
 
@@ -61,10 +63,11 @@ class KvmNode:
         return embedded.embedded_uri(self._thd_root())
 
     def _thd_root(self) -> str:
-        if not self._short:
-            paths = self._paths
-            self._short = embedded.thd_prepare(paths.libvirt_dir, paths.libvirt_cache_dir)
-        return self._short
+        with self._preparing:
+            if not self._short:
+                paths = self._paths
+                self._short = embedded.thd_prepare(paths.libvirt_dir, paths.libvirt_cache_dir)
+            return self._short
 
     async def survey(
         self, spec: InstanceSpec, disk_paths: tuple[str, ...]
