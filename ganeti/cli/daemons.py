@@ -60,6 +60,8 @@ def start(paths: Paths, daemon: str, timeout_s: float = START_LIMIT_S) -> bool:
         printed = _end_launcher(launcher, deadline)
     if line == "READY=1":
         return True
+    if line.endswith(pidfile.RUNNING_ALREADY):  # somebody else started it meanwhile
+        return False
     log = paths.log_file(daemon)
     if line.startswith("ERROR="):
         raise DaemonError(line.removeprefix("ERROR="))
