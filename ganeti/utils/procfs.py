@@ -38,8 +38,17 @@ def process_ids() -> list[int]:
 
 def command_line(pid: int) -> list[str]:
     """The arguments that a process was started with; empty when it is gone."""
+    return _words(f"/proc/{pid}/cmdline")
+
+
+def environment(pid: int) -> list[str]:
+    """C{NAME=VALUE} as a process was started with; empty when it is gone, or somebody else's."""
+    return _words(f"/proc/{pid}/environ")
+
+
+def _words(path: str) -> list[str]:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+        with open(path, "rb") as stream:
             data = stream.read(1 << 20)
     except OSError:
         return []

@@ -66,6 +66,7 @@ def destroy(folder: Folder) -> None:
         raise QuickstartError("Nothing was removed")
     with folder.alone():
         fail_with(fleet.stop(folder.path))
+        fleet.kill_strays(folder.path)
         for paths in folder.nodes():
             processes.kill_emulators(paths.libvirt_dir)
         forget_preparation(folder.path)
