@@ -188,10 +188,11 @@ def _guests(observed: Observed) -> list[str]:
 def _disks(observed: Observed) -> list[str]:
     config = observed.state.config
     should: dict[str, set[str]] = {uuid: set() for uuid in observed.nodes}
-    for instance in config.instances.values():
-        for disk in config.instance_disks(instance):
-            if instance.primary_node in should:
-                should[instance.primary_node].add(_path(disk))
+    for uuid, disk in config.disks.items():
+        owner = config.disk_owner(uuid)
+        nodes = disk.nodes if owner is None else (config.instances[owner].primary_node,)
+        for node in nodes:
+            should.get(node, set()).add(_path(disk))
     wrong = []
     for uuid, view in observed.nodes.items():
         found, name = set(view.disks), _node_name(observed.state, uuid)

@@ -24,6 +24,7 @@ def facts(cluster: SimCluster, *, starts: bool = False) -> Facts:
     config = cluster.master.store.committed.config
     names = _names(config)
     found = {name: _record(config, uuid, names) for uuid, name in _objects(config).items()}
+    found |= _free_disks(config)
     found["cluster"] = _named(codec.to_builtins(config.cluster), names)
     for node in cluster.nodes:
         found |= _machine(cluster, node.number, names)
@@ -52,6 +53,15 @@ def _names(config: Configuration) -> dict[str, str]:
         for place, uuid in enumerate(instance.disks):
             names[uuid] = f"{instance.name} disk {place}"
     return names
+
+
+def _free_disks(config: Configuration) -> dict[str, str]:
+    """Those that no instance has."""
+    return {
+        f"disk {uuid}": str(disk.logical_id)
+        for uuid, disk in config.disks.items()
+        if config.disk_owner(uuid) is None
+    }
 
 
 def _record(config: Configuration, uuid: str, names: Mapping[str, str]) -> str:

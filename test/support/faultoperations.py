@@ -35,7 +35,7 @@ from ganeti.opcodes.tags import OpTagsDel, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
 from ganeti.opcodes.verify import OpClusterVerifyConfig, OpClusterVerifyGroup
 from support.nodefaults import Operation
-from support.samples import instance_uuid, node_uuid, uuid_of
+from support.samples import disk_uuid, instance_uuid, make_disk, node_uuid, uuid_of
 
 INSTANCE = "inst1.example.com"
 NEW = "web1.example.com"
@@ -98,7 +98,14 @@ def starts(number: int) -> OpInstanceStartup:
     return OpInstanceStartup(instance_name=f"inst{number}.example.com")
 
 
+def with_free_disk(config: Configuration) -> Configuration:
+    """There is a disk on node2 that no instance has."""
+    return config.with_disk(make_disk(9, nodes=(node_uuid(2),)))
+
+
 ADDING, REMOVING = ModificationAction.ADD, ModificationAction.REMOVE
+ATTACHING, DETACHING = ModificationAction.ATTACH, ModificationAction.DETACH
+FREE_DISK = disk_uuid(9)
 OF_INSTANCES = (
     reboot("reboot -t soft", RebootType.SOFT),
     reboot("reboot -t hard", RebootType.HARD),
@@ -116,6 +123,17 @@ OF_INSTANCES = (
     modify("nic removed", nics=item(REMOVING), ignore_ipolicy=True),
     modify("disk added", disks=item(ADDING, size=512), ignore_ipolicy=True),
     modify("disk removed", disks=item(REMOVING), ignore_ipolicy=True),
+    modify("disk detached", disks=item(DETACHING), ignore_ipolicy=True),
+    Operation(
+        "modify, disk attached",
+        OpInstanceSetParams(
+            instance_name=INSTANCE,
+            disks=item(ATTACHING, uuid=FREE_DISK),
+            ignore_ipolicy=True,
+        ),
+        admin_state=DOWN,
+        change=with_free_disk,
+    ),
     modify("offline", offline=True),
     modify("online", OFFLINE, offline=False),
     modify("memory, running", UP, runtime_mem=120, force=True),

@@ -69,8 +69,9 @@ class Operation:
         """The cluster before, at rest."""
         cluster = SimCluster(self.machines, self._config())
         cluster.resolver.hosts = {node.paths.hostname: node.host for node in cluster.nodes}
-        for number in self._instances():
-            self._make_instance(cluster, number)
+        self._make_disks(cluster)
+        if self.admin_state is AdminState.UP:
+            self._start_guests(cluster)
         cluster.advance(2)
         for effects in cluster.effects.values():
             effects.clear()
@@ -100,13 +101,16 @@ class Operation:
             )
         )
 
-    def _make_instance(self, cluster: SimCluster, number: int) -> None:
-        machine = cluster.nodes[1].machine
-        instance = make_instance(number)
-        cluster.wait(machine.disks.create(make_disk(number)))
-        if self.admin_state is AdminState.UP:
+    def _make_disks(self, cluster: SimCluster) -> None:
+        disks = cluster.nodes[1].machine.disks
+        for disk in cluster.master.store.committed.config.disks.values():
+            cluster.wait(disks.create(disk))
+
+    def _start_guests(self, cluster: SimCluster) -> None:
+        guests = cluster.nodes[1].machine.guests
+        for instance in map(make_instance, self._instances()):
             guest = FakeGuest(name=instance.name, uuid=instance.uuid, memory_mib=128, vcpus=1)
-            cluster.wait(machine.guests.save(guest))
+            cluster.wait(guests.save(guest))
 
 
 # -- the table
