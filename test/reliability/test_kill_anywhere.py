@@ -19,14 +19,12 @@ from support.killpairs import (
     MODIFY,
     NODE_ADD,
     NODE_OFFLINE,
-    NODE_REMOVE,
     REBOOT,
     REBOOT_SOFT,
     REINSTALL,
     RENAME,
     STARTUP,
     TAGS,
-    make_guest,
     make_objects,
 )
 from support.kvm import why_no_guests
@@ -61,15 +59,11 @@ def walk_all(folder: Path, forks: ForkServer, walks: tuple[Walk, ...], table: Ta
         make_objects(cluster)
         killer = Killer(cluster, table)
         for pair, victim in walks:
-            if pair is GUEST_STARTUP:
-                if why_no_guests():
-                    continue
-                make_guest(cluster)
-            if pair is NODE_ADD:
-                cluster.run(*NODE_REMOVE).good()
+            if pair is GUEST_STARTUP and why_no_guests():
+                continue
+            pair.before(cluster)
             killer.walk(pair, victim)
-            if pair is NODE_ADD:
-                cluster.run(*NODE_ADD.there.argv).good()
+            pair.after(cluster)
     finally:
         cluster.end()
 
@@ -97,6 +91,7 @@ def test_kill_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     with capsys.disabled():
         print()
         print_table(table, print)
+        print(*table.problems(), sep="\n")
         if why_no_guests():
             print(f"no real guest: {why_no_guests()}")
     for walk in running:

@@ -60,12 +60,16 @@ class Pair:
     """
     An operation and the one that takes it back; None: it can be done again as it is.
 
+    @ivar before: what must be there for it.
+    @ivar after: what must be there for others.
     @ivar background: also kill at what every operation has in common (L{BACKGROUND}).
     """
 
     there: Operation
     back: Operation | None
     background: bool = True
+    before: Callable[[VirtualCluster], object] = lambda cluster: None
+    after: Callable[[VirtualCluster], object] = lambda cluster: None
 
     @property
     def operations(self) -> tuple[Operation, ...]:

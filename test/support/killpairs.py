@@ -33,7 +33,6 @@ def instance(*words: str) -> tuple[str, ...]:
 
 def make_objects(cluster: VirtualCluster) -> None:
     """All that the pairs need."""
-    cluster.run("gnt-group", "add", "rack3").good()
     cluster.run(*BARE, STILL).good()
     cluster.run(*BARE, RUNNING).good()
     cluster.run(*instance("startup", RUNNING)).good()
@@ -109,6 +108,7 @@ GUEST_STARTUP = Pair(
         "shutdown (kvm)", instance("shutdown", "--timeout=0", GUEST), negate(admin_up(GUEST))
     ),
     background=False,
+    before=make_guest,
 )
 
 # -- nodes, groups, tags, the cluster
@@ -118,6 +118,8 @@ NODE = in_config("nodes", LAST_NODE)
 NODE_ADD = Pair(
     Operation("node add", add_node_argv(3), NODE, tells_job=False),
     Operation("node remove", NODE_REMOVE, negate(NODE), tells_job=False),
+    before=lambda cluster: cluster.run(*NODE_REMOVE).good(),
+    after=lambda cluster: cluster.run(*add_node_argv(3)).good(),
 )
 
 
@@ -152,6 +154,8 @@ ASSIGN = Pair(
     Operation("assign-nodes", assign("rack3"), in_group("rack3")),
     Operation("assign-nodes back", assign("default"), in_group("default")),
     background=False,
+    before=lambda cluster: cluster.run("gnt-group", "add", "rack3").good(),
+    after=lambda cluster: cluster.run("gnt-group", "remove", "rack3").good(),
 )
 TAGGED = tagged(STILL, "owner:alice")
 TAGS = Pair(
