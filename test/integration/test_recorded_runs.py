@@ -27,7 +27,7 @@ from support.virtualcluster import VirtualCluster
 from ganeti.cli.main import main
 from ganeti.paths import NODED
 
-PHASES = ("empty", "errors", "cluster", "add", "inst", "group")
+PHASES = ("empty", "errors", "cluster", "add", "inst", "adderr", "ops", "ops2", "group")
 NO_ALLOCATOR = "no allocator is built yet"
 THIS_MACHINE = "plain sizes are those of the machine"
 OTHERWISE = {
@@ -47,6 +47,16 @@ OTHERWISE = {
     ("gnt-instance", 115): "an addition writes its instance once",
     ("gnt-instance", 142): ARBITRARY_ORDER,
     ("gnt-instance", 154): "the watcher had started what was dead",
+    ("gnt-instance", 157): THIS_MACHINE,
+    ("gnt-instance", 159): NO_ALLOCATOR,
+    ("gnt-instance", 161): NO_ALLOCATOR,
+    ("gnt-instance", 162): NO_ALLOCATOR,
+    ("gnt-instance", 165): "the name is looked at before the nodes",
+    ("gnt-instance", 176): "the name is looked at before the disks",
+    ("gnt-instance", 250): "what can be done instead is said, too",
+    ("gnt-instance", 252): "an operating system that the node lacks is refused",
+    ("gnt-instance", 278): NO_ALLOCATOR,
+    ("gnt-instance", 316): NO_ALLOCATOR,
     ("gnt-job", 4): "fields that were not set are left out",
     ("gnt-node", 2): THIS_MACHINE,
     ("gnt-node", 4): THIS_MACHINE,
@@ -67,9 +77,14 @@ _PREPARE = {
     "cluster": (),
     "add": ("gnt-cluster modify --mac-prefix=aa:00:01",),
     "inst": (),
+    "adderr": (),
+    "ops": ("gnt-instance startup --all --force-multiple",),
+    "ops2": (),
     "group": ("gnt-group remove 'bad name'",),
 }
 """What makes the cluster as the records had it."""
+_CHOSEN_NODES = {("gnt-instance", 159): ["-n", "node2"]}
+"""What an allocator did there."""
 
 _LEFT = (
     (r"\.example\.com", ""),
@@ -81,6 +96,7 @@ _LEFT = (
     (r"\b(127|10)(\.\d+){3}\b", "ADDRESS"),
     (r"\baa:00:0[01](:\w\w){3}", "MAC"),
     (r"Serial number: \d+", "Serial number: N"),
+    (r"(?m)^\d+: (?=instance)", "N: "),
     (r"[ \t]+", " "),
     (r"\n user-id: .*", ""),  # came with 3.1
 )
@@ -151,10 +167,11 @@ def _run(program: str, words: list[str], cluster: VirtualCluster) -> tuple[int, 
 
 
 def _differences(record: Record, cluster: VirtualCluster) -> list[str]:
-    status, stdout, stderr = _run(record.program, record.argv[1:], cluster)
+    words = [*record.argv[1:], *_CHOSEN_NODES.get(record.key, ())]
+    status, stdout, stderr = _run(record.program, words, cluster)
     found = [] if status == record.status else [f"status {record.status}, ours {status}"]
-    if submitted := re.search(r"^JobID: (\d+)$", stderr, re.MULTILINE):
-        _run("gnt-job", ["wait", submitted[1]], cluster)
+    for submitted in re.finditer(r"(?m)^JobID: (\d+)$|^(\d+): instance", stdout + stderr):
+        _run("gnt-job", ["wait", submitted[1] or submitted[2]], cluster)
     found += _lines_that_differ(record.stdout, stdout)
     return found + _lines_that_differ(record.stderr, stderr)
 
