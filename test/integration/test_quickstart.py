@@ -19,7 +19,7 @@ from ganeti.utils.procfs import is_zombie, start_time
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = str(ROOT / "quickstart")
-_LIMIT_S = 120
+_LIMIT_S = 240
 INSTANCES = ["instance1.example.com", "instance2.example.com"]
 
 
