@@ -22,7 +22,7 @@ from support.differences import ARBITRARY_ORDER, DIFFERENT
 from support.osdirs import make_os
 from support.ready import make_cluster
 from support.recorded import CUT, Record
-from support.virtualcluster import VirtualCluster
+from support.virtualcluster import VirtualCluster, wait_for
 
 from ganeti.cli.main import main
 from ganeti.paths import NODED
@@ -153,6 +153,7 @@ def _let_die(cluster: VirtualCluster) -> None:
     cluster.kill(3, NODED)
     Path(cluster.paths(3).fake_hypervisor_dir, "guests/instance4.json").unlink()
     cluster.start(3, NODED)
+    assert wait_for(lambda: "?" not in _run("gnt-node", ["list"], cluster)[1], 30)
 
 
 def _run(program: str, words: list[str], cluster: VirtualCluster) -> tuple[int, str, str]:
