@@ -11,6 +11,7 @@ from ganeti.model.delta import Change, Delete, Delta, Kind, put
 from ganeti.model.disk import Disk
 from ganeti.model.instance import Instance
 from ganeti.model.parameters import own_values
+from ganeti.model.ports import give_port_back
 from ganeti.model.recovery import (
     Compensation,
     ForgetCertificate,
@@ -65,7 +66,13 @@ def _remove_instance(state: State, uuid: str) -> Delta:
     disks = [
         Delete(kind=Kind.DISK, uuid=disk) for disk in instance.disks if disk in state.config.disks
     ]
-    return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks)
+    return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks, *_freed_port(state, instance))
+
+
+def _freed_port(state: State, instance: Instance) -> Delta:
+    if instance.network_port is None:
+        return ()
+    return (put(give_port_back(state.config.cluster, instance.network_port)),)
 
 
 def _remove_node(state: State, wanted: RemoveNode) -> Delta:

@@ -244,9 +244,11 @@ def main() -> None:
         try:
             bench.prepare()
             figures = Figures(bench)
-            figures.measure("nothing, 5 s", lambda: time.sleep(5))
-            measure(bench, figures)
-            figures.show()
+            try:
+                figures.measure("nothing, 5 s", lambda: time.sleep(5))
+                measure(bench, figures)
+            finally:
+                figures.show()
         finally:
             bench.end()
 

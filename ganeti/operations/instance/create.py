@@ -13,6 +13,7 @@ from ganeti.model.hypervisors import check_hvparams
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
 from ganeti.model.locks import Level, exclusive, shared
+from ganeti.model.ports import take_port
 from ganeti.model.recovery import RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.secret import Secret
@@ -34,6 +35,7 @@ from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.memory import check_memory_bounds
 from ganeti.operations.instance.naming import reserve_name, resolve_name
 from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
+from ganeti.operations.instance.ports import reserve_port
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.startup import start_guest
 from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
@@ -120,6 +122,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             disks=tuple(disk.uuid for disk in disks),
             disks_active=request.start,
             tags=request.tags,
+            network_port=reserve_port(self.job, config, request.hypervisor),
         )
         return instance, disks
 
@@ -230,6 +233,12 @@ def add_instance(instance: Instance, disks: tuple[Disk, ...]) -> Callable[[State
                     f"Cannot add '{instance.name}': MAC address '{nic.mac}' already in use",
                     ErrorCode.NOT_UNIQUE,
                 )
-        return (*map(put, disks), put(instance))
+        return (*_taken_port(config, instance), *map(put, disks), put(instance))
 
     return change
+
+
+def _taken_port(config: Configuration, instance: Instance) -> Delta:
+    if instance.network_port is None:
+        return ()
+    return (put(take_port(config.cluster, instance.network_port)),)
