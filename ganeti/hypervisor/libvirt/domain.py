@@ -56,26 +56,41 @@ def build_domain(spec: InstanceSpec, around: Surroundings, mark: str = "") -> st
         element(
             "domain",
             attributes,
-            element("name", text=spec.instance.name),
-            element("uuid", text=spec.instance.uuid),
-            _metadata(spec, mark),
-            element("memory", {"unit": "MiB"}, text=str(spec.beparams.maxmem)),
-            element("currentMemory", {"unit": "MiB"}, text=str(spec.start_memory_mib)),
-            _memory_backing(hvparams),
-            vcpu_element(hvparams["cpu_mask"], spec.beparams.vcpus),
-            pinning(hvparams["cpu_mask"], spec.beparams.vcpus),
-            _operating_system(hvparams, around.arch),
-            element("features", None, element("acpi")) if hvparams["acpi"] else None,
-            cpu_element(hvparams, spec.beparams.vcpus),
-            element("clock", {"offset": "localtime" if hvparams["use_localtime"] else "utc"}),
-            element("on_poweroff", text="destroy"),
-            element("on_reboot", text=_ON_REBOOT[hvparams["reboot_behavior"]]),
-            element("on_crash", text="destroy"),
+            *_identity(spec, mark),
+            *_resources(spec, around),
+            *_behaviour(hvparams),
             _devices(spec, around),
             _security(around.security_label),
             _command_line(extra),
         )
     )
+
+
+def _identity(spec: InstanceSpec, mark: str) -> Iterator[Element]:
+    yield element("name", text=spec.instance.name)
+    yield element("uuid", text=spec.instance.uuid)
+    yield _metadata(spec, mark)
+
+
+def _resources(spec: InstanceSpec, around: Surroundings) -> Iterator[Element | None]:
+    """Memory, processors, and what is booted on them."""
+    hvparams, vcpus = spec.hvparams, spec.beparams.vcpus
+    yield element("memory", {"unit": "MiB"}, text=str(spec.beparams.maxmem))
+    yield element("currentMemory", {"unit": "MiB"}, text=str(spec.start_memory_mib))
+    yield _memory_backing(hvparams)
+    yield vcpu_element(hvparams["cpu_mask"], vcpus)
+    yield pinning(hvparams["cpu_mask"], vcpus)
+    yield _operating_system(hvparams, around.arch)
+    yield cpu_element(hvparams, vcpus)
+
+
+def _behaviour(hvparams: Mapping[str, Any]) -> Iterator[Element | None]:
+    """Its power button, its clock, and what happens when it ends."""
+    yield element("features", None, element("acpi")) if hvparams["acpi"] else None
+    yield element("clock", {"offset": "localtime" if hvparams["use_localtime"] else "utc"})
+    yield element("on_poweroff", text="destroy")
+    yield element("on_reboot", text=_ON_REBOOT[hvparams["reboot_behavior"]])
+    yield element("on_crash", text="destroy")
 
 
 def _extra_words(kvm_extra: str) -> list[str]:

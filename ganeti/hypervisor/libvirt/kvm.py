@@ -37,6 +37,9 @@ log = Logger()
 MakeDriver = Callable[[Callable[[Any], None], OnLifecycle], LibvirtDriver]
 """Takes what to do with each new connection, and with each event."""
 
+NOTE_LIMIT_S = 20.0
+"""How long the end of the daemon may wait until it is noted how a guest ended."""
+
 
 @implementer(IHypervisor)
 class KvmHypervisor:
@@ -175,7 +178,7 @@ class KvmHypervisor:
         ended = parse_stopped(event, detail)
         if ended is not None:
             log.info("Guest {uuid} has ended: {ended}", uuid=uuid, ended=ended)
-            self._note(self._driver.run(thd_note_ended, uuid, ended))
+            self._note(self._driver.run_within(NOTE_LIMIT_S, thd_note_ended, uuid, ended))
         self._changes.add()
 
     def _note(self, noting: Awaitable[None]) -> None:

@@ -42,8 +42,8 @@ def thd_import_libvirt() -> Any:
     @raise HypervisorError: it is not installed.
     """
     spec = find_spec(_EXTENSION)
-    if spec is not None and spec.origin is not None:
-        load = ctypes.CDLL(None).dlopen
+    load = getattr(ctypes.CDLL(None), "dlopen", None)
+    if load is not None and spec is not None and spec.origin is not None:
         load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
         load(os.fsencode(spec.origin), os.RTLD_NOW)  # should it fail, the import says why
     return import_libvirt()
