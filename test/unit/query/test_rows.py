@@ -263,7 +263,7 @@ def test_node_live_fields():
 
 
 def test_node_that_runs_nothing():
-    """A node that is not for instances has no such values; those that one leaves out are missing."""
+    """A node that is not for instances has no such values; those it leaves out are missing."""
     config = make_config(nodes=2).with_node(make_node(1, vm_capable=False))
     live = LiveData(resources={node_uuid(2): NodeResources()})
     assert ask(config, "node", ["mfree", "dfree"], live=live) == [UNAVAIL, [[2, None], [2, None]]]
