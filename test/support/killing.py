@@ -24,6 +24,8 @@ from support.virtualcluster import Ran, VirtualCluster, wait_for
 SETTLE_S = 1.3
 """In which projections, copies and the nodes' forgetting follow the end of a job."""
 TRIES = 3
+FILES_EVERY = 8
+"""After so many kills the audit waits for the files that show the configuration, too."""
 FILES = "files"
 BACKGROUND = (
     "store_append",
@@ -182,6 +184,7 @@ class Killer:
     table: Table
     acknowledged: set[int] = field(default_factory=set)
     final: dict[int, JobStatus] = field(default_factory=dict)
+    kills: int = 0
 
     def walk(self, pair: Pair, victim: Victim) -> None:
         """Kill C{victim} at every point of both operations of C{pair}."""
@@ -224,7 +227,7 @@ class Killer:
 
     def _undisturbed(self, operation: Operation) -> Ran:
         ran = self.cluster.run(*operation.argv).good()
-        problems = problems_at_rest(self.cluster, self._told())
+        problems = problems_at_rest(self.cluster, self._told(), files=False)
         if problems:
             raise AssertionError(f"{operation.name}, undisturbed: {problems}")
         return ran
@@ -251,7 +254,9 @@ class Killer:
         if died and victim.stays_dead:
             self._audit_while_dead(row, point)
             cluster.start(victim.node, victim.daemon)
-        found = problems_at_rest(cluster, self._told())
+        self.kills += died
+        files = self.kills % FILES_EVERY == 0
+        found = problems_at_rest(cluster, self._told(), files=files)
         done = operation.done(cluster)
         if process.returncode == 0 and not done:
             found.append("the command succeeded, and its effect is not there")
@@ -264,7 +269,7 @@ class Killer:
         return died
 
     def _audit_while_dead(self, row: Row, point: Point) -> None:
-        found = problems_at_rest(self.cluster, self._told(), may_owe=True)
+        found = problems_at_rest(self.cluster, self._told(), may_owe=True, files=False)
         row.problems += [f"#{point.count}, while dead: {problem}" for problem in found]
         if read_store(self.cluster.paths(1)).state.debts:
             row.outcomes["owed"] += 1

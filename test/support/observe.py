@@ -21,7 +21,7 @@ from support.audit import Acknowledged, NodeView, Observed, audit
 from support.virtualcluster import ClusterError, VirtualCluster, wait_for
 
 FINAL = ("success", "error", "canceled")
-QUIET_LIMIT_S = 30.0
+QUIET_LIMIT_S = 60.0
 """
 Within which copies must equal the master. Logs follow in a second or two; files that show the
 configuration are written a twentieth of the time at most, which is long on a busy machine.
@@ -69,7 +69,7 @@ def luxi(cluster: VirtualCluster, ask: Callable[[Client], object]) -> object:
         client.close()
 
 
-def node_view(cluster: VirtualCluster, node: int, processes: Processes) -> NodeView:
+def node_view(cluster: VirtualCluster, node: int, processes: Processes, *, files: bool) -> NodeView:
     """One node whose daemon runs."""
     paths = cluster.paths(node)
     position = read_position(paths)
@@ -82,7 +82,7 @@ def node_view(cluster: VirtualCluster, node: int, processes: Processes) -> NodeV
         position=None if position is None else (position.index, position.digest),
         folders=_disk_folders(paths),
         role=_role(paths),
-        ssconf=_ssconf(paths),
+        ssconf=_ssconf(paths) if files else None,
         config_serial=_config_serial(paths),
         has_ca_key=os.path.exists(paths.ca_key),
         processes=[
@@ -151,14 +151,18 @@ def list_processes(folder: Path) -> Processes:
 
 
 def observe(
-    cluster: VirtualCluster, acknowledged: Acknowledged, *, may_owe: bool = False
+    cluster: VirtualCluster,
+    acknowledged: Acknowledged,
+    *,
+    may_owe: bool = False,
+    files: bool = True,
 ) -> Observed:
     """All that the audit needs; nodes whose noded is down are left out."""
     loaded = read_store(cluster.paths(1))
     by_name = {node.name: node.uuid for node in loaded.state.config.nodes.values()}
     processes = list_processes(cluster.folder)
     views = {
-        by_name[cluster.name(node)]: node_view(cluster, node, processes)
+        by_name[cluster.name(node)]: node_view(cluster, node, processes, files=files)
         for node in range(1, cluster.nodes + 1)
         if cluster.name(node) in by_name and cluster.pid(node, NODED) is not None
     }
@@ -181,13 +185,19 @@ def _held_locks(cluster: VirtualCluster) -> list[str]:
 
 
 def problems_at_rest(
-    cluster: VirtualCluster, acknowledged: Acknowledged, *, may_owe: bool = False
+    cluster: VirtualCluster,
+    acknowledged: Acknowledged,
+    *,
+    may_owe: bool = False,
+    files: bool = True,
 ) -> list[str]:
     """
     Wait until all jobs are final and copies are equal, then audit.
 
     The audit is repeated until it is content or the time for quiet is over, since
     copies and the nodes' memory of requests follow a little later.
+
+    @param files: also look at those that show the configuration, which follow last.
     """
     if cluster.pid(1, MASTERD) is None:
         return ["the master daemon is dead"]
@@ -198,10 +208,10 @@ def problems_at_rest(
 
     def sound() -> bool:
         try:
-            found[:] = audit(observe(cluster, acknowledged, may_owe=may_owe))
+            found[:] = audit(observe(cluster, acknowledged, may_owe=may_owe, files=files))
         except (sqlite3.Error, FileNotFoundError, ClusterError) as err:
             found[:] = [f"cannot look: {err!r}"]  # a file was replaced while we read
         return not found
 
-    wait_for(sound, QUIET_LIMIT_S, every_s=0.1)
+    wait_for(sound, QUIET_LIMIT_S, every_s=0.15)
     return found
