@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+import pwd
 import shutil
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 from msgspec.structs import replace
 
-from ganeti.cli.guest.support import DRIVER
+from ganeti.cli.guest.support import DRIVER, LIBVIRT_USER
 from ganeti.hypervisor.libvirt.domain import build_domain
 from ganeti.hypervisor.libvirt.surroundings import DiskSource, Surroundings
 from ganeti.model.hypervisors import HypervisorName, built_in
@@ -52,4 +54,6 @@ def why_no_guests() -> str:
         glob.glob(f"{folder}/{DRIVER}") for folder in ("/usr/lib", "/usr/lib*", "/usr/lib/*")
     ):
         return "libvirt's QEMU driver is not installed"
+    if os.geteuid() == 0 and LIBVIRT_USER not in (user.pw_name for user in pwd.getpwall()):
+        return f"libvirt's QEMU driver does not work without a user {LIBVIRT_USER}"
     return ""
