@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,18 @@ class FaultTests(KvmNodeCase, TestCase):
         await self.hypervisor.stop(NAME, timeout_s=1.0)
         self.assertGreater(time.monotonic() - begun, 1.0)
         self.assertEqual(await self.states(), {})
+
+    async def test_vnc(self) -> None:
+        """The screen is on the instance's port; one that is taken keeps a guest from starting."""
+        screen = {"vnc_bind_address": "127.0.0.1", "vga": "std"}
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with self.assertRaisesRegex(HypervisorError, f"Cannot start instance {OTHER}: "):
+                await self.hypervisor.start(kvm_spec(2, hvparams=screen, network_port=port), ())
+        self.assertEqual(await self.states(), {})
+        await self.hypervisor.start(kvm_spec(1, hvparams=screen, network_port=port), ())
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as viewer:
+            self.assertEqual(viewer.recv(4), b"RFB ")
 
     async def test_two_starts_at_once(self) -> None:
         """Of one guest: it is started once. Of two: both are."""
