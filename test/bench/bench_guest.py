@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +36,8 @@ class Turn(NamedTuple):
     """
     A time in which a reactor answered nobody.
 
-    @ivar preempted: how long other processes had its core.
+    @ivar preempted: how long other processes had its core; or that of another thread of the
+        daemon, which may have kept Python's lock so long. The longest time counts.
     @ivar stolen: how long other virtual machines had cores of this machine, roughly.
     """
 
@@ -64,7 +65,8 @@ class Probe:
     def __init__(self, poller: Any, trace: str) -> None:
         self._poller = poller
         self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._threads: dict[str, int] = {}
+        self._looks = 0
         self._stat = os.open("/proc/stat", os.O_RDONLY)
         self._last = self._now()
 
@@ -76,16 +78,37 @@ class Probe:
         now = self._now()
         seconds = now[0] - self._last[0] - PROBE_EVERY_S
         if seconds > NOTED_S:
-            lost = f"{now[1] - self._last[1]} {now[2] - self._last[2]}"
+            before = self._last[2]
+            preempted = max(waited - before.get(name, waited) for name, waited in now[2].items())
+            lost = f"{preempted} {now[1] - self._last[1]}"
             os.write(self._trace, f"{time.time()} {seconds} {lost}\n".encode())
         self._last = now
         return found
 
-    def _now(self) -> tuple[float, float, float]:
-        """The time; how long this thread has waited for a core so far; stolen time, proc(5)."""
-        waited = int(os.pread(self._schedstat, 64, 0).split()[1]) / 1e9
+    def _now(self) -> tuple[float, float, dict[str, float]]:
+        """The time; stolen time; how long each thread has waited for a core so far, proc(5)."""
+        if self._looks % 50 == 0:
+            self._find_threads()
+        self._looks += 1
         stolen = int(os.pread(self._stat, 256, 0).split()[8]) / os.sysconf("SC_CLK_TCK")
-        return time.perf_counter(), waited, stolen
+        return time.perf_counter(), stolen, dict(self._waited())
+
+    def _waited(self) -> Iterator[tuple[str, float]]:
+        for name, file in self._threads.items():
+            try:
+                yield name, int(os.pread(file, 64, 0).split()[1]) / 1e9
+            except OSError:
+                continue  # it has ended
+
+    def _find_threads(self) -> None:
+        names = set(os.listdir("/proc/self/task"))
+        for name in self._threads.keys() - names:
+            os.close(self._threads.pop(name))
+        for name in names - self._threads.keys():
+            try:
+                self._threads[name] = os.open(f"/proc/self/task/{name}/schedstat", os.O_RDONLY)
+            except OSError:
+                continue  # it has ended
 
 
 def be_node_daemon(trace: str) -> None:
