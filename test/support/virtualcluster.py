@@ -213,14 +213,14 @@ class VirtualCluster:
             os.truncate(path, 0)
 
     def last_places(self, node: int, daemon: str) -> list[str]:
-        """The last places that a daemon's threads reached before it ended."""
+        """The last places that a daemon's threads, one of which ended it, have reached."""
         path = self._trace(node, daemon)
         if not path.exists():
             return []
         with path.open("rb") as trace:
             trace.seek(max(0, path.stat().st_size - 4096))
             lines = trace.read().decode().splitlines()
-        return [line.partition(" ")[0] for line in lines[-3:]]
+        return [line.partition(" ")[0] for line in lines[-12:]]
 
     def trace(self, node: int, daemon: str) -> list[tuple[str, str]]:
         """(name, detail) of the places reached since L{forget_trace}."""
