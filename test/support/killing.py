@@ -254,9 +254,10 @@ class Killer:
         if died and victim.stays_dead:
             self._audit_while_dead(row, point)
             cluster.start(victim.node, victim.daemon)
-        by_itself = not died and cluster.pid(victim.node, victim.daemon) is None
-        if by_itself and cluster.start_member(victim.node, victim.daemon):
-            row.problems.append(f"#{point.count}: the daemon ended by itself")
+        if not died and cluster.pid(victim.node, victim.daemon) is None:
+            died = point.name in cluster.last_places(victim.node, victim.daemon)  # at last
+            if cluster.start_member(victim.node, victim.daemon) and not died:
+                row.problems.append(f"#{point.count}: the daemon ended by itself")
         self.kills += died
         files = self.kills % FILES_EVERY == 0
         found = problems_at_rest(cluster, self._told(), files=files)
