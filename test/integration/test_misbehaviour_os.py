@@ -166,7 +166,7 @@ def test_leaving_children(cluster: VirtualCluster, odd: Path) -> None:
 
 def test_odd_output(cluster: VirtualCluster, odd: Path) -> None:
     """Output that is no text, or commands a terminal, hurts neither job nor terminal."""
-    set_create(odd, "head -c 100000 /dev/urandom; printf '\\033[2J\\000\\377\\n'; exit 1")
+    set_create(odd, "head -c 100000 /dev/urandom; printf '\\n\\033[2J\\000\\377\\n'; exit 1")
     ran = refused(cluster, ADD, NODE, NEW, "status 1", r"\x1b[2J\x00")
     assert not set("\x00\x07\x1b\x9b") & set(ran.stdout + ran.stderr)
 
