@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ganeti.cli.guest.processes import find_emulators
+from ganeti.errors import StorageError
 from ganeti.luxi.client import Client
 from ganeti.model import codec
 from ganeti.paths import MASTERD, NODED, Paths
@@ -46,12 +47,17 @@ def read_store(paths: Paths) -> Loaded:
 
 
 def read_position(paths: Paths) -> Position | None:
-    """Where a node's copy of the log ends; None without one."""
+    """Where a node's copy of the log ends; None without one, or as long as it is being made."""
     if not os.path.exists(paths.store_db):
         return None
     reader = DatabaseReader(paths.store_db)
     with closing(reader.connection):
-        return reader.position()
+        try:
+            return reader.position()
+        except StorageError as err:
+            if "no such table" in str(err):
+                return None
+            raise
 
 
 def jobs_final(cluster: VirtualCluster) -> bool:
