@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-COMMANDS = ("cluster", "node", "instance", "os", "job", "debug")
+BUILT = Path("build") / "completion"
+COMMANDS = ("cluster", "node", "group", "instance", "os", "job", "debug")
 DAEMONS = ("masterd", "noded")
 
 
@@ -15,6 +17,28 @@ def release() -> str:
         if line.startswith("RELEASE"):
             return line.split('"')[1]
     raise ValueError("ganeti/version.py has no RELEASE")
+
+
+def completion_files() -> list[tuple[str, str, str]]:
+    """Where each shell looks for completion: (shell, folder below the prefix, file name)."""
+    programs = [f"gnt-{name}" for name in COMMANDS]
+    return [
+        *(("bash", "share/bash-completion/completions", name) for name in programs),
+        ("zsh", "share/zsh/site-functions", "_ganeti"),
+        *(("fish", "share/fish/vendor_completions.d", f"{name}.fish") for name in programs),
+    ]
+
+
+class Build(build_py):
+    """Writes the files for the shells, too: their scripts with the names of our programs."""
+
+    def run(self) -> None:
+        super().run()
+        for shell, folder, name in completion_files():
+            script = (HERE / "ganeti" / "share" / "completion" / shell).read_text()
+            names = [f"gnt-{each}" for each in COMMANDS] if shell == "zsh" else [Path(name).stem]
+            (BUILT / folder).mkdir(parents=True, exist_ok=True)
+            (BUILT / folder / name).write_text(script.replace("@PROGRAMS@", " ".join(names)))
 
 
 def requirements() -> list[str]:
@@ -35,6 +59,10 @@ setup(
     # Not twisted itself: its plugin folder only, which has no __init__.py.
     packages=[*find_packages(include=["ganeti*"]), "twisted.plugins"],
     package_data={"ganeti": ["share/**/*", "py.typed"]},
+    data_files=[
+        (folder, [str(BUILT / folder / name)]) for _shell, folder, name in completion_files()
+    ],
+    cmdclass={"build_py": Build},
     install_requires=requirements(),
     extras_require={"libvirt": ["libvirt-python>=9"]},
     entry_points={
@@ -43,6 +71,7 @@ setup(
             *(f"ganeti-{name} = ganeti.utils.daemon:main" for name in DAEMONS),
             "vcluster-setup = ganeti.cli.vcluster:main",
             "node-daemon-setup = ganeti.cli.tools.node_daemon_setup:run",
+            "kvm-console = ganeti.cli.tools.kvm_console:run",
         ]
     },
     zip_safe=False,

@@ -167,6 +167,24 @@ class Paths(NamedTuple):  # not a dataclass: commands start 12 ms sooner
         return f"{self.data_dir}/fake"
 
     @property
+    def libvirt_dir(self) -> str:
+        """All that libvirt keeps for this node, in a virtual cluster."""
+        return f"{self.data_dir}/libvirt"
+
+    @property
+    def libvirt_cache_dir(self) -> str:
+        """What was found out about QEMU; the nodes of a virtual cluster share it."""
+        return f"{self.cluster_dir if self.virtual else self.data_dir}/libvirt-cache"
+
+    def serial_socket(self, instance_uuid: str) -> str:
+        """Where a kvm guest's serial port is served."""
+        return f"{self.libvirt_dir}/serial/{instance_uuid}"
+
+    def serial_log(self, instance_name: str) -> str:
+        """What a kvm guest printed on its serial port."""
+        return f"{self.log_dir}/kvm/{instance_name}.log"
+
+    @property
     def backup_dir(self) -> str:
         return f"{self.root}/var/backups"
 
@@ -243,6 +261,14 @@ class Paths(NamedTuple):  # not a dataclass: commands start 12 ms sooner
             f"{self.root}/usr/local/lib/ganeti/os",
             f"{self.root}/usr/lib/ganeti/os",
             f"{self.root}/usr/share/ganeti/os",
+        )
+
+    @property
+    def iallocator_search_path(self) -> tuple[str, ...]:
+        """Where instance allocators are looked for; the first match wins."""
+        return (
+            f"{self.root}/usr/local/lib/ganeti/iallocators",
+            f"{self.root}/usr/lib/ganeti/iallocators",
         )
 
     def directories(self) -> list[tuple[str, int]]:

@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganeti.cli.programs import program
 from ganeti.errors import GanetiError
@@ -60,6 +60,8 @@ def start(paths: Paths, daemon: str, timeout_s: float = START_LIMIT_S) -> bool:
         printed = _end_launcher(launcher, deadline)
     if line == "READY=1":
         return True
+    if line.endswith(pidfile.RUNNING_ALREADY):  # somebody else started it meanwhile
+        return False
     log = paths.log_file(daemon)
     if line.startswith("ERROR="):
         raise DaemonError(line.removeprefix("ERROR="))
@@ -126,11 +128,25 @@ def stop(paths: Paths, daemon: str, timeout_s: float = STOP_LIMIT_S) -> bool:
 
     @raise DaemonError: not even that ended it.
     """
+    asking = ((signal.SIGTERM, timeout_s), (signal.SIGKILL, _KILL_LIMIT_S))
+    return _end(paths, daemon, asking)
+
+
+def kill(paths: Paths, daemon: str) -> bool:
+    """
+    End a daemon at once, as a loss of power would; False when it does not run.
+
+    @raise DaemonError: it does not end.
+    """
+    return _end(paths, daemon, ((signal.SIGKILL, _KILL_LIMIT_S),))
+
+
+def _end(paths: Paths, daemon: str, signals: Sequence[tuple[int, float]]) -> bool:
     held = _open_holder(paths.pid_file(daemon))
     if held is None:
         return False
     try:
-        for number, limit_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, _KILL_LIMIT_S)):
+        for number, limit_s in signals:
             try:
                 signal.pidfd_send_signal(held, number)
             except ProcessLookupError:

@@ -8,6 +8,7 @@ starts last and stops first.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ganeti.cli import daemons
 from ganeti.errors import GanetiError
 from ganeti.paths import MASTERD, NODED, Paths
+from ganeti.utils import procfs
 from ganeti.utils.text import nice_sort_key
 
 _AT_ONCE = 8
@@ -56,6 +58,22 @@ def stop(directory: str) -> list[str]:
     everywhere = nodes(directory)
     wrong = _each(everywhere, lambda paths: daemons.stop(paths, MASTERD))
     return wrong + _each(everywhere, lambda paths: daemons.stop(paths, NODED))
+
+
+def kill_strays(directory: str) -> None:
+    """
+    Kill daemons that L{stop} could not see: those that somebody who was killed was starting.
+
+    They run nothing yet.
+    """
+    roots = {f"GANETI_ROOTDIR={paths.root}" for paths in nodes(directory)}
+    for pid in procfs.process_ids():
+        names = set(map(os.path.basename, procfs.command_line(pid)))
+        if names & {MASTERD, NODED} and roots & set(procfs.environment(pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
 
 
 def restart(directory: str) -> list[str]:

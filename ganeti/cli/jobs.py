@@ -8,7 +8,7 @@ repeated by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ganeti.cli.failures import CommandFailed
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from ganeti.cli.session import Session
 
 PRIORITIES = {"low": 10, "normal": 0, "high": -10}
-FINAL = frozenset({"canceled", "error", "success"})
+SUCCESS = "success"
+FINAL = frozenset({"canceled", "error", SUCCESS})
+_STATE_TEXTS = {
+    "queued": "is waiting in queue",
+    "waiting": "is trying to acquire all necessary locks",
+    "running": "is running",
+    "canceling": "is being canceled",
+}
+_PLAN = "plan"
+"""Type of the log entry that holds what a dry run would do."""
 _QUIET_S = 10
 """So long a job may stand still before the user is told why."""
 
@@ -43,30 +52,51 @@ class JobReporter(Protocol):
 
 
 class ConsoleReporter:
-    """Prints log lines as they come, and once why a job does not go on."""
+    """
+    Prints log lines as they come, and once why a job does not go on.
 
-    def __init__(self, session: Session) -> None:
+    @param say: prints a line of the log; on standard output when it is not given.
+    """
+
+    def __init__(
+        self, session: Session, job_id: int, say: Callable[[str], None] | None = None
+    ) -> None:
         self._session = session
+        self._job_id = job_id
+        self._say = say or session.out
         self._told: set[str] = set()
 
     def log(self, entry: Sequence[Any]) -> None:
         """Print one entry with its time."""
         _serial, when, kind, message = entry
-        self._session.out(f"{time.ctime(when[0])} {log_text(kind, message)}")
+        if kind == _PLAN:
+            self._session.show_plan(self._job_id, message)
+            return
+        self._say(f"{time.ctime(when[0])} {log_text(kind, message)}")
 
     def standstill(self, job_id: int, status: str) -> None:
         """Say what a queued or waiting job waits for."""
-        reasons = {
-            "queued": f"Job {job_id} is waiting in queue",
-            "waiting": f"Job {job_id} is trying to acquire all necessary locks",
-        }
-        if status in reasons and status not in self._told:
+        if status in ("queued", "waiting") and status not in self._told:
             self._told.add(status)
-            self._session.err(reasons[status])
+            self._session.err(f"Job {job_id} {_STATE_TEXTS[status]}")
+
+
+class SilentReporter:
+    """Prints nothing."""
+
+    def log(self, entry: Sequence[Any]) -> None:
+        """Drop the entry."""
+
+    def standstill(self, job_id: int, status: str) -> None:
+        """Wait on."""
 
 
 def log_text(kind: str, message: Any) -> str:
-    """A log entry's message as text."""
+    """A log entry's message as text, which may have several lines."""
+    if kind == _PLAN:
+        from ganeti.cli import plans
+
+        return "\n".join(plans.plan_lines(message))
     if kind == "message-list" and isinstance(message, list):
         return " ".join(map(str, message))
     return str(message)
@@ -82,7 +112,7 @@ def common_fields(session: Session, options: Values) -> dict[str, Any]:
     if priority is not None:
         fields["priority"] = PRIORITIES[priority]
     if hasattr(options, "dry_run"):
-        fields["dry_run"] = options.dry_run
+        fields["dry_run"] = bool(options.dry_run)
     return fields
 
 
@@ -126,16 +156,21 @@ def poll(session: Session, job_id: int, reporter: JobReporter | None = None) -> 
     @raise GanetiError: what the job failed with.
     @raise JobLost: there is no such job.
     """
-    follow(session, job_id, reporter or ConsoleReporter(session))
+    follow(session, job_id, reporter or ConsoleReporter(session, job_id))
     return results_of(session, job_id)
 
 
-def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
+def follow(session: Session, job_id: int, reporter: JobReporter) -> str:
     """
-    Tell the reporter what happens in a job until it ends.
+    Tell the reporter what happens in a job until it ends; its last status.
 
     @raise JobLost: there is no such job.
     """
+    with session.progress.waiting(f"Job {job_id}"):
+        return _follow(session, job_id, reporter)
+
+
+def _follow(session: Session, job_id: int, reporter: JobReporter) -> str:
     known: list[Any] | None = None
     serial: int | None = None
     while True:
@@ -149,10 +184,21 @@ def follow(session: Session, job_id: int, reporter: JobReporter) -> None:
             reporter.log(entry)
             serial = max(serial or 0, int(entry[0]))
         if info[0] in FINAL:
-            return
+            return str(info[0])
+        session.progress.now(f"Job {job_id} {_STATE_TEXTS.get(info[0], '')}".rstrip())
         if info == known and not entries:
             reporter.standstill(job_id, info[0])
         known = info
+
+
+def complete(session: Session, job_id: int) -> None:
+    """
+    Wait for a job whose results nobody needs, and print its log as it comes.
+
+    @raise GanetiError: what it failed with; JobLost when it is gone.
+    """
+    if follow(session, job_id, ConsoleReporter(session, job_id)) != SUCCESS:
+        results_of(session, job_id)
 
 
 def results_of(session: Session, job_id: int) -> list[Any]:
@@ -166,7 +212,7 @@ def results_of(session: Session, job_id: int) -> list[Any]:
     if not rows or rows[0] is None or rows[0][0] is None:
         raise JobLost(f"Job with id {job_id} lost")
     status, op_status, op_results = rows[0]
-    if status == "success":
+    if status == SUCCESS:
         return list(op_results)
     if status in ("canceled", "canceling"):
         raise JobCanceled("Job was canceled")

@@ -18,9 +18,13 @@ from ganeti.cli import failures, parser
 from ganeti.cli.program import Command, Program
 from ganeti.cli.session import Clock, Session, World
 from ganeti.cli.terminal import Terminal
+from ganeti.errors import GanetiError
 
 if TYPE_CHECKING:
     from optparse import Values
+
+_COMPLETION = ("--complete", "--completion-script")
+"""For the scripts that shells load, and so in no help text."""
 
 
 def main(
@@ -32,6 +36,7 @@ def main(
     stderr: TextIO | None = None,
     terminal: Terminal | None = None,
     clock: Clock | None = None,
+    stdin: TextIO | None = None,
 ) -> int:
     """
     Run a command line.
@@ -46,6 +51,7 @@ def main(
         stderr or _tolerant(sys.stderr),
         terminal or Terminal(),
         clock or Clock(),
+        stdin or sys.stdin,
     )
     _arm_failpoints(environ)
     try:
@@ -91,25 +97,42 @@ def _forget_output(world: World) -> None:
 
 
 def _run(program: Program, argv: Sequence[str], world: World) -> int:
-    columns = _columns(world.environ)
     word = argv[0] if argv else ""
     if word == "--version":
         release = version.RELEASE
         world.stdout.write(f"{program.name} (ganeti {release}) {release}\n")
         return 0
+    if word in _COMPLETION:
+        return _complete(program, argv, world)
     command = program.find(word)
     if command is None:
-        world.stdout.write(parser.overview(program, columns))
+        world.stdout.write(parser.overview(program, _columns(world.environ)))
         return 0 if word == "--help" else failures.FAILURE
     try:
-        _check_encoding(argv)
-        words = [*parser.default_words(program, command, world.environ), *argv[1:]]
-        options, arguments = parser.parse(program.name, command, words, columns)
+        parsed = _parse(program, command, argv, world)
     except parser.UsageExit as end:
         world.stdout.write(end.out)
         world.stderr.write(end.err)
         return end.status
-    return _run_command(program, command, (options, arguments), argv, world)
+    except GanetiError as err:
+        return _fail(err, world, debug=0)
+    return _run_command(program, command, parsed, argv, world)
+
+
+def _parse(
+    program: Program, command: Command, argv: Sequence[str], world: World
+) -> tuple[Values, list[str]]:
+    _check_encoding(argv)
+    words = [*parser.default_words(program, command, world.environ), *argv[1:]]
+    return parser.parse(program.name, command, words, _columns(world.environ))
+
+
+def _complete(program: Program, argv: Sequence[str], world: World) -> int:
+    from ganeti.cli import completionshells
+
+    if argv[0] == _COMPLETION[0]:
+        return completionshells.answer(program, argv[1:], world)
+    return completionshells.print_script(argv[1:], world)
 
 
 def _run_command(
@@ -122,7 +145,8 @@ def _run_command(
     options, arguments = parsed
     session: Session | None = None
     try:
-        session = Session(program.name, command.name, world, debug=options.debug)
+        json = getattr(options, "dry_run", False) == "json"
+        session = Session(program.name, command.name, world, debug=options.debug, json=json)
         session.trace(f"Command line: {program.name} {' '.join(argv)}")
         module, _, name = command.function.partition(":")
         function = getattr(import_module(f"ganeti.cli.commands.{module}"), name)

@@ -26,18 +26,23 @@ def build_filter(names: Sequence[str], *, force_filter: bool, field: str = "name
         return None
     if force_filter and len(names) > 1:
         raise OpPrereqError("Exactly one filter must be given with -F", ErrorCode.WRONG_INPUT)
-    if len(names) == 1 and (force_filter or _FILTER_CHARACTERS & set(names[0])):
+    if force_filter or looks_like_filter(names):
         from ganeti.query.filter import parse_filter
 
         return parse_filter(names[0])
     return ["|", *(_name_filter(field, name) for name in names)]
 
 
+def looks_like_filter(words: Sequence[str]) -> bool:
+    """Whether there is one word only, with characters that no name has."""
+    return len(words) == 1 and bool(_FILTER_CHARACTERS & set(words[0]))
+
+
 def _name_filter(field: str, name: str) -> list[Any]:
     if _GLOB_CHARACTERS & set(name):
-        import fnmatch
+        from ganeti.utils.globs import glob_expression
 
-        return ["=~", field, "^" + fnmatch.translate(name)]
+        return ["=~", field, glob_expression(name)]
     return ["=", field, name]
 
 

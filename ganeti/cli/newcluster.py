@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli.newpolicy import build_policy
@@ -35,6 +34,7 @@ from ganeti.model.parameters import (
     parse_ndparams,
     parse_nicparams,
 )
+from ganeti.model.uid_pool import HIGHEST_UID, check_pool
 
 if TYPE_CHECKING:
     from optparse import Values
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_NETDEV = "xen-br0"
 _HV_STATE = ("cpu_node", "cpu_total", "mem_hv", "mem_node", "mem_total")
-_HIGHEST_UID = 4294967295
 
 
 def build_settings(options: Values, paths: Paths) -> dict[str, Any]:
@@ -178,11 +177,7 @@ def parse_uid_pool(text: str) -> tuple[tuple[int, int], ...]:
     for word in words(text):
         low_text, dash, high_text = word.partition("-")
         low, high = _integer(low_text), _integer(high_text if dash else low_text)
-        if low is None or high is None or not low <= high <= _HIGHEST_UID:
-            raise wrong(f"Invalid user ids '{word}': use N or N-M, up to {_HIGHEST_UID}")
+        if low is None or high is None:
+            raise wrong(f"Invalid user ids '{word}': use N or N-M, up to {HIGHEST_UID}")
         ranges.append((low, high))
-    ranges.sort()
-    for (_, before), (after, _) in pairwise(ranges):
-        if after <= before:
-            raise wrong(f"The ranges of user ids in '{text}' overlap")
-    return tuple(ranges)
+    return check_pool(ranges)

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ganeti.errors import ErrorCode, OpPrereqError
-from ganeti.model.parameters import ParameterType, enforce_types
-from ganeti.model.policy import Bounds, InstancePolicy, Spec, check_policy
+from ganeti.model.policy import Bounds, InstancePolicy, check_policy, std_problems
+from ganeti.model.policy_request import parse_bounds, parse_specs, with_specs
 from ganeti.model.templates import DiskTemplate
 
 if TYPE_CHECKING:
     from optparse import Values
 
-_TYPES = {
-    "cpu-count": ParameterType.INT,
-    "disk-count": ParameterType.INT,
-    "disk-size": ParameterType.SIZE,
-    "memory-size": ParameterType.SIZE,
-    "nic-count": ParameterType.INT,
-    "spindle-use": ParameterType.INT,
-}
 _OLD_OPTIONS = {
     "cpu-count": "ispecs_cpu_count",
     "disk-count": "ispecs_disk_count",
@@ -50,7 +42,7 @@ def build_policy(options: Values, enabled: Sequence[DiskTemplate]) -> InstancePo
         if isinstance(given, float):
             changes[name] = int(given) if given.is_integer() else given
     policy = replace(policy, **changes)
-    problems = check_policy(policy)
+    problems = [*check_policy(policy), *std_problems(policy)]
     if problems:
         raise _wrong("; ".join(problems))
     return policy
@@ -75,10 +67,10 @@ def _with_specs(policy: InstancePolicy, options: Values) -> InstancePolicy:
     if any(old.values()):
         return _from_old(policy, old)
     if options.ipolicy_std_specs is not None:
-        policy = replace(policy, std=_spec(policy.std, options.ipolicy_std_specs))
+        std = parse_specs("std", options.ipolicy_std_specs)
+        policy = replace(policy, std=with_specs(policy.std, std))
     if options.ipolicy_bounds_specs is not None:
-        pairs = tuple(_bounds(pair) for pair in options.ipolicy_bounds_specs)
-        policy = replace(policy, minmax=pairs)
+        policy = replace(policy, minmax=parse_bounds(options.ipolicy_bounds_specs))
     return policy
 
 
@@ -89,21 +81,9 @@ def _from_old(policy: InstancePolicy, old: Mapping[str, Mapping[str, Any]]) -> I
             if bound not in by_bound:
                 raise _wrong(f"Unknown bound '{bound}' of {key}: use min, max and std")
             by_bound[bound][key] = value
+    specs = {bound: parse_specs(bound, values) for bound, values in by_bound.items()}
     (bounds,) = policy.minmax
-    pair = Bounds(min=_spec(bounds.min, by_bound["min"]), max=_spec(bounds.max, by_bound["max"]))
-    return replace(policy, minmax=(pair,), std=_spec(policy.std, by_bound["std"]))
-
-
-def _bounds(pair: Mapping[str, Mapping[str, Any]]) -> Bounds:
-    if set(pair) != {"min", "max"}:
-        raise _wrong("Each pair of bounds needs min and max")
-    for bound, values in pair.items():
-        missing = sorted(_TYPES.keys() - values.keys())
-        if missing:
-            raise _wrong(f"Missing in the {bound} bound of the policy: {', '.join(missing)}")
-    return Bounds(min=_spec(Spec(), pair["min"]), max=_spec(Spec(), pair["max"]))
-
-
-def _spec(base: Spec, given: Mapping[str, Any]) -> Spec:
-    checked = enforce_types(given, _TYPES)
-    return replace(base, **{key.replace("-", "_"): value for key, value in checked.items()})
+    pair = Bounds(
+        min=with_specs(bounds.min, specs["min"]), max=with_specs(bounds.max, specs["max"])
+    )
+    return replace(policy, minmax=(pair,), std=with_specs(policy.std, specs["std"]))

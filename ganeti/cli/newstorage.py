@@ -13,6 +13,7 @@ from ganeti.model.templates import (
     DiskTemplate,
     check_diskparams,
     default_diskparams,
+    parse_diskparams,
 )
 from ganeti.paths import Paths
 
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 _DEFAULT_VG = "xenvg"
 _DEFAULT_DRBD_HELPER = "/bin/true"
 _DISK_STATE = ("disk_overhead", "disk_reserved", "disk_total")
-_TYPE_OF = {
-    bool: ParameterType.BOOL,
-    int: ParameterType.INT,
-    str: ParameterType.STRING,
-}
 
 
 def enabled_templates(options: Values, paths: Paths) -> tuple[DiskTemplate, ...]:
@@ -46,8 +42,7 @@ def complete_diskparams(given: Sequence[tuple[str, Any]]) -> dict[DiskTemplate, 
     complete = default_diskparams()
     for word, values in given:
         (template,) = known("disk template", [word], DiskTemplate)
-        types = {name: _TYPE_OF[type(v)] for name, v in TEMPLATES[template].params.items()}
-        complete[template] |= enforce_types(dictionary(f"-D {word}", values), types)
+        complete[template] |= parse_diskparams(template, dictionary(f"-D {word}", values))
         check_diskparams(template, complete[template])
     return complete
 

@@ -91,29 +91,50 @@ def run_program(argv: Sequence[str], text: str, timeout_s: float) -> Finished:
 
 
 class SshOptions(NamedTuple):
-    """How to call another machine by SSH."""
+    """
+    How to call another machine by SSH.
+
+    @ivar batch: nobody is asked anything; what is not known is refused.
+    @ivar known_hosts: a file with host keys, beside the caller's own.
+    """
 
     port: int = 22
     key_check: bool = True
     ipv6: bool = False
     user: str = "root"
+    batch: bool = False
+    known_hosts: str = ""
 
 
-def ssh_argv(name: str, command: Sequence[str], options: SshOptions) -> list[str]:
+def ssh_options(options: SshOptions) -> list[str]:
+    """The words that ssh(1) and scp(1) have in common."""
+    check = "ask" if options.key_check else "no"
+    words = [
+        "-oHashKnownHosts=no",
+        f"-oConnectTimeout={_CONNECT_LIMIT_S}",
+        "-oServerAliveInterval=15",
+        f"-oStrictHostKeyChecking={check}",
+    ]
+    if options.batch:
+        words.append("-oBatchMode=yes")
+    if options.known_hosts:
+        words.append(f"-oGlobalKnownHostsFile={options.known_hosts}")
+    return words
+
+
+def ssh_argv(
+    name: str, command: Sequence[str], options: SshOptions, *, terminal: bool = False
+) -> list[str]:
     """
     The words that run C{command} on another machine, ssh(1).
 
     The caller's own known_hosts decides about the host key; unknown ones are asked about.
     """
-    check = "ask" if options.key_check else "no"
     return [
         "ssh",
+        *ssh_options(options),
         "-oEscapeChar=none",
-        "-oHashKnownHosts=no",
-        f"-oConnectTimeout={_CONNECT_LIMIT_S}",
-        "-oServerAliveInterval=15",
-        f"-oStrictHostKeyChecking={check}",
-        "-T",
+        "-t" if terminal else "-T",
         f"-p{options.port}",
         "-6" if options.ipv6 else "-4",
         f"{options.user}@{name}",

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ganeti.cli import types
 from ganeti.cli.program import Arg, Command, Opt, Program
+from ganeti.errors import ParameterError
 
 EVERYWHERE = (
     Opt(
@@ -45,13 +46,23 @@ def _checker(parse: Callable[[str], Any]) -> Callable[[Any, str, str], Any]:
     return check
 
 
-class TypedOption(optparse.Option):
-    """An option that knows Ganeti's value syntaxes too."""
+def _check_bool(_option: Any, _flag: str, text: str) -> bool:
+    """A wrong word is a wrong parameter, and no wrong use: the exit status is another."""
+    try:
+        return types.parse_bool(text)
+    except ValueError as err:
+        raise ParameterError(str(err)) from err
 
+
+class TypedOption(optparse.Option):
+    """An option that knows Ganeti's value syntaxes too, and C{--flag=word} of flags."""
+
+    ATTRS = [*optparse.Option.ATTRS, "forms"]
     TYPES = (*optparse.Option.TYPES, *types.PARSERS)
     TYPE_CHECKER = {
         **optparse.Option.TYPE_CHECKER,
         **{k: _checker(v) for k, v in types.PARSERS.items()},
+        "bool": _check_bool,
     }
 
 
@@ -62,6 +73,20 @@ class _Parser(optparse.OptionParser):
 
     def error(self, msg: str) -> NoReturn:
         raise UsageExit(2, err=f"{self.get_usage()}\n{self.get_prog_name()}: error: {msg}\n")
+
+    def _process_long_opt(self, rargs: list[str], values: optparse.Values) -> None:
+        flag, equals, word = rargs[0].partition("=")
+        option = self._long_opt[self._match_long_opt(flag)]
+        forms = getattr(option, "forms", None)
+        if not (equals and forms):
+            super()._process_long_opt(rargs, values)
+            return
+        if word not in forms:
+            known = ", ".join(map(repr, forms))
+            self.error(f"option {option}: invalid choice: {word!r} (choose from {known})")
+        assert option.dest is not None
+        setattr(values, option.dest, word)
+        del rargs[0]
 
     def exit(self, status: int = 0, msg: str | None = None) -> NoReturn:
         raise UsageExit(status, err=msg or "")
@@ -102,6 +127,8 @@ def _keywords(opt: Opt) -> dict[str, Any]:
         given.update(type="choice", choices=opt.choices)
     elif opt.type is not None:
         given["type"] = opt.type
+    if opt.forms:
+        given["forms"] = opt.forms
     if opt.metavar is not None:
         given["metavar"] = opt.metavar
     if opt.action == "store_const":
@@ -116,6 +143,7 @@ def parse(
     Options and arguments of one sub-command.
 
     @raise UsageExit: help was asked for, or the line is wrong.
+    @raise ParameterError: a word is neither yes nor no.
     """
     values, arguments = build(program, command, columns).parse_args(list(words))
     complaint = _count_complaint(command, len(arguments))

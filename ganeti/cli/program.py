@@ -16,6 +16,12 @@ class Opt(NamedTuple):
     One option of a command.
 
     C{type} is a name that L{ganeti.cli.parser} knows: string, int, bool, unit, keyval, ...
+
+    @ivar forms: words that an option without a value may have all the same, as C{--flag=word};
+        the word is the value then.
+    @ivar values: what a value names, for completion: node, nodes (primary:secondary), group, os,
+        iallocator, file, field.
+    @ivar suggestions: known values, for completion; the master daemon judges what is given.
     """
 
     flags: tuple[str, ...]
@@ -27,6 +33,9 @@ class Opt(NamedTuple):
     metavar: str | None = None
     choices: tuple[str, ...] | None = None
     const: Any = None
+    forms: tuple[str, ...] = ()
+    values: str | None = None
+    suggestions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

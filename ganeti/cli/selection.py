@@ -87,14 +87,22 @@ _MODES = {
 }
 
 
-def confirm_all(session: Session, verb: str, kind: str, names: Sequence[str]) -> bool:
+def confirm_all(
+    session: Session, verb: str, kind: str, names: Sequence[str], warning: str = ""
+) -> bool:
     """
     Ask whether to do something to all these objects; a long list is shown only on demand.
 
     @param verb: the command, C{shutdown}.
     @param kind: what the objects are, in the plural.
+    @param warning: what will come of it.
     """
-    question = f"The {verb} will operate on {len(names)} {kind}.\nDo you want to continue?"
+    lines = [
+        f"The {verb} will operate on {len(names)} {kind}.",
+        warning,
+        "Do you want to continue?",
+    ]
+    question = "\n".join(line for line in lines if line)
     listed = f"{question}\nAffected {kind}:\n{textwrap.indent(chr(10).join(names), '  ')}"
     if len(names) <= _SHOWN_UNASKED:
         return session.confirm(listed)

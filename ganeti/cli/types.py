@@ -42,7 +42,7 @@ def parse_bool(text: str) -> bool:
         return True
     if lowered in ("no", "false"):
         return False
-    raise ValueError(f"invalid boolean value '{text}': use yes or no")
+    raise ValueError(f"Invalid boolean value '{text}'")
 
 
 def parse_list(text: str) -> list[str]:
@@ -102,10 +102,14 @@ def parse_identkeyval(text: str) -> tuple[str, Any]:
     return ident, parse_keyval(rest)
 
 
-def parse_bounds_specs(text: str) -> list[dict[str, dict[str, Any]]]:
+def parse_bounds_specs(text: str) -> list[dict[str, dict[str, Any]]] | str:
     """
     Pairs of bounds of an instance policy, C{min:memory-size=128,.../max:...//min:.../max:...}.
+
+    C{default} alone is one word, as with parameters.
     """
+    if text == "default":
+        return text
     pairs = []
     for pair in text.split("//"):
         bounds: dict[str, dict[str, Any]] = {}
@@ -122,10 +126,15 @@ def parse_maybe_float(text: str) -> float | str:
     """A number, or the word C{default}."""
     if text.lower() in ("default", "none"):
         return "default"
+    import math
+
     try:
-        return float(text)
-    except ValueError as err:
-        raise ValueError(f"invalid number '{text}'") from err
+        number = float(text)
+    except ValueError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"invalid number '{text}'")
+    return number
 
 
 def parse_size(text: str) -> int:

@@ -37,10 +37,12 @@ NODED_PORT = 1811
 _IP_LIMIT_S = 20
 
 # What gnt-cluster init needs to be told on a virtual node.
-INIT_OPTIONS = (
-    *("--no-etc-hosts", "--no-ssh-init", "--master-netdev=lo", "--enabled-hypervisors=fake"),
+_INIT_OPTIONS = (
+    *("--no-etc-hosts", "--no-ssh-init", "--master-netdev=lo"),
     "--enabled-disk-templates=file,sharedfile,diskless",
 )
+INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake")
+KVM_INIT_OPTIONS = (*_INIT_OPTIONS, "--enabled-hypervisors=fake,kvm", "--user-shutdown=yes")
 
 
 class SetupError(GanetiError):
@@ -201,6 +203,7 @@ def _parser() -> OptionParser:
         prog="vcluster-setup",
         usage="%prog [options] DIRECTORY",
         description="Make a virtual cluster: many nodes on this machine, in one folder.",
+        epilog="Example: vcluster-setup -c 5 ~/cluster",
     )
     parser.add_option(
         "-c", dest="nodes", type="int", default=3, metavar="N", help="virtual nodes (default: 3)"

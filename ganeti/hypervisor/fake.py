@@ -121,7 +121,7 @@ class FakeHypervisor:
             )
         if missing := await self._missing(disk_paths):
             raise HypervisorError(f"Cannot start instance {name}: no disk at {', '.join(missing)}")
-        await self._need_memory(name, spec.beparams.maxmem)
+        await self._need_memory(name, spec.start_memory_mib)
         await self._save(self._guest(spec, paused), "start")
 
     async def stop(self, name: str, timeout_s: float = 0.0, force: bool = False) -> None:
@@ -136,7 +136,7 @@ class FakeHypervisor:
             reach("hypervisor.stop.after", name)
         await self._trouble("stop", name, after=True)
 
-    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...]) -> None:
+    async def reboot(self, spec: InstanceSpec, disk_paths: tuple[str, ...], mark: str = "") -> None:
         name = spec.instance.name
         await self._trouble("reboot", name)
         async with self._changes.hold("guests"):
@@ -145,8 +145,8 @@ class FakeHypervisor:
                 raise HypervisorError(
                     f"Cannot reboot instance {name}: no disk at {', '.join(missing)}"
                 )
-            await self._need_memory(name, spec.beparams.maxmem - running.memory_mib)
-            await self._save(self._guest(spec, paused=False), "reboot")
+            await self._need_memory(name, spec.start_memory_mib - running.memory_mib)
+            await self._save(replace(self._guest(spec, paused=False), mark=mark), "reboot")
         await self._trouble("reboot", name, after=True)
 
     async def resume(self, name: str) -> None:
@@ -163,6 +163,9 @@ class FakeHypervisor:
             if guest.memory_mib != memory_mib:
                 await self._need_memory(name, memory_mib - guest.memory_mib)
                 await self._save(replace(guest, memory_mib=memory_mib), "set_memory")
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
 
     async def _trouble(self, method: str, instance: str = "", after: bool = False) -> Behaviour:
         """Be as slow, or fail, as the behaviour says."""
@@ -200,7 +203,7 @@ class FakeHypervisor:
         return FakeGuest(
             name=spec.instance.name,
             uuid=spec.instance.uuid,
-            memory_mib=spec.beparams.maxmem,
+            memory_mib=spec.start_memory_mib,
             vcpus=spec.beparams.vcpus,
             paused=paused,
             started_s=self._clock.seconds(),
@@ -227,6 +230,7 @@ def _runtime(guest: FakeGuest, now_s: float) -> InstanceRuntime:
         vcpus=guest.vcpus,
         state=RunState.PAUSED if guest.paused else RunState.RUNNING,
         cpu_time_s=0.0 if guest.paused else max(0.0, now_s - guest.started_s),
+        mark=guest.mark,
     )
 
 

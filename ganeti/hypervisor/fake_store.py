@@ -27,6 +27,7 @@ class FakeGuest(Struct, frozen=True, kw_only=True):
     vcpus: int
     paused: bool = False
     started_s: float = 0.0
+    mark: str = ""
 
 
 class IFakeStore(Interface):

@@ -35,7 +35,7 @@ class IHypervisor(Interface):
 
     async def start(spec: InstanceSpec, disk_paths: tuple[str, ...], paused: bool = False) -> None:
         """
-        Run a guest with C{beparams.maxmem} of memory.
+        Run a guest with C{start_memory_mib} of memory, that can get C{beparams.maxmem}.
 
         One that runs, or is paused, under the same name and uuid is left as it is.
 
@@ -53,10 +53,12 @@ class IHypervisor(Interface):
         @param force: kill it at once.
         """
 
-    async def reboot(spec: InstanceSpec, disk_paths: tuple[str, ...]) -> None:
+    async def reboot(spec: InstanceSpec, disk_paths: tuple[str, ...], mark: str = "") -> None:
         """
         Start a running guest anew, without asking it; parameters are taken from C{spec}.
 
+        @param mark: what the guest is known with from then on: after a crash it tells that
+            this very reboot was done.
         @raise HypervisorError: it does not run.
         """
 
@@ -73,3 +75,6 @@ class IHypervisor(Interface):
 
         @raise HypervisorError: unknown, or the node has too little; nothing changed.
         """
+
+    async def close() -> None:
+        """Let go of what it holds in this process; guests run on. It is not used any more."""

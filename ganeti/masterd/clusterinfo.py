@@ -12,6 +12,8 @@ from ganeti.model import codec
 from ganeti.model.cluster import AF_INET6, Cluster
 from ganeti.model.config import Configuration
 from ganeti.model.state import State
+from ganeti.model.tagged import find_tagged
+from ganeti.model.tags import TagKind
 
 _SAME = (
     "beparams",
@@ -109,19 +111,20 @@ def tags_of(config: Configuration, kind: str, name: str | None) -> list[str]:
 
     @raise OpPrereqError: there is no such object, or kind of object.
     """
-    return sorted(_tagged(config, kind, name or "").tags)
+    if kind not in frozenset(TagKind):
+        raise OpPrereqError(f"There are no tags of kind '{kind}'", ErrorCode.WRONG_INPUT)
+    wanted = TagKind(kind)
+    try:
+        return sorted(find_tagged(config, wanted, name or "").tags)
+    except OpPrereqError as err:
+        raise OpPrereqError(
+            f"{_LABELS[wanted]} name {name} not found", ErrorCode.NOT_FOUND
+        ) from err
 
 
-def _tagged(config: Configuration, kind: str, name: str) -> Any:
-    match kind:
-        case "cluster":
-            return config.cluster
-        case "nodegroup":
-            return config.find_group(name)
-        case "node":
-            return config.find_node(name)
-        case "instance":
-            return config.find_instance(name)
-        case "network":
-            return config.find_network(name)
-    raise OpPrereqError(f"There are no tags of kind '{kind}'", ErrorCode.WRONG_INPUT)
+_LABELS = {
+    TagKind.INSTANCE: "Instance",
+    TagKind.NETWORK: "Network",
+    TagKind.NODE: "Node",
+    TagKind.NODEGROUP: "NodeGroup",
+}

@@ -13,12 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from ganeti.errors import GanetiError, JobCanceled, ProgrammerError
 from ganeti.masterd.debts import Debts
-from ganeti.masterd.hooks import HookRunner, hooks_request_id
+from ganeti.masterd.hooks import Answers, HookRunner, hooks_request_id
 from ganeti.masterd.joblog import LogBook
 from ganeti.masterd.jobs import ActiveJob, Change, Jobs
 from ganeti.masterd.locks import LockManager
 from ganeti.masterd.locktable import locks_from_held, wanted_from_locks
 from ganeti.masterd.recovery import Recoverer
+from ganeti.model import codec
 from ganeti.model.delta import Delta
 from ganeti.model.job import Job
 from ganeti.model.locks import HeldLock
@@ -36,7 +37,7 @@ from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.operations.unit import END, HookPlan, NameResolver, NodeCalls
 from ganeti.paths import Paths
-from ganeti.rpc.calls import Call, encode_call
+from ganeti.rpc.calls import Call, LogicalFile, encode_call
 from ganeti.rpc.nodes import NodeRpc
 from ganeti.rpc.transport import NodeAddress
 from ganeti.store.commit import Store
@@ -65,6 +66,7 @@ class Services:
     clock: IReactorTime
     random: Randomness
     forget: Callable[[ActiveJob], None]
+    files: Callable[[], dict[LogicalFile, str]]
 
     def now_ns(self) -> int:
         return int(self.clock.seconds() * 1e9)
@@ -133,6 +135,9 @@ class Context:
     def log_entry(self, kind: str, message: Any) -> None:
         self._s.logs.add(self.id, self.op_index, message, kind)
 
+    def cluster_files(self) -> dict[LogicalFile, str]:
+        return self._s.files()
+
     async def checkpoint(self) -> None:
         self.check_canceled()
 
@@ -164,32 +169,33 @@ class Context:
 
     # -- changing
 
-    async def commit(
-        self, change: Change, undo: Compensation | None = None, *, last: bool = False
-    ) -> State:
+    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
         self.check_canceled()
+        records: tuple[Recovery, ...] = ()
+        if undo is not None:
+            records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
+        return await self._record(records, self._noticed(change))
+
+    async def conclude(self, change: Change, result: Any = None) -> State:
+        self.check_canceled()
+        plain = codec.to_builtins(result)
+        record = Finish(op=self.op_index, step=self._next_step(), actions=(), result=plain)
+        with self._active.protect():
+            others = tuple(r for r in self._active.job.recovery if r.op != self.op_index)
+            job = replace(self._active.job, recovery=(*others, record))
+            state = await self._save(job, self._noticed(change))
+            self._finished = True
+        return state
+
+    def _noticed(self, change: Change) -> Change:
+        """C{change}, which notices whether the configuration changes."""
 
         def noticed(state: State) -> Delta:
             delta = change(state)
             self.changed_config = self.changed_config or bool(delta)
             return delta
 
-        records: tuple[Recovery, ...] = ()
-        if undo is not None:
-            records = (UndoConfig(op=self.op_index, step=self._next_step(), compensation=undo),)
-        if last:
-            return await self._end(noticed)
-        return await self._record(records, noticed)
-
-    async def _end(self, change: Change) -> State:
-        """Change, and nothing is taken back any more, in one commit."""
-        job = self._active.job
-        others = tuple(r for r in job.recovery if r.op != self.op_index)
-        done = Finish(op=self.op_index, step=self._next_step(), actions=())
-        with self._active.protect():
-            state = await self._save(replace(job, recovery=(*others, done)), change)
-            self._finished = True
-        return state
+        return noticed
 
     async def step(self, node_uuid: str, call: Call[R], undo: Any = None) -> R:
         self.check_canceled()
@@ -267,6 +273,11 @@ class Context:
     ) -> None:
         active, index = self._active, self.op_index
         await self._s.hooks.run(active, index, hooks, phase, nodes, self.warn, after)
+
+    async def hook_results(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> Answers:
+        if not self._active.stored_running:
+            await self._record(())
+        return await self._s.hooks.ask(self._active, self.op_index, hooks, phase, nodes)
 
     def _next_step(self) -> int:
         self._steps += 1

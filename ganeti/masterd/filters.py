@@ -18,6 +18,7 @@ from ganeti.errors import ParseError
 from ganeti.masterd.scheduler import Limit
 from ganeti.model.filter import FilterAction, FilterRule
 from ganeti.model.job import Job, JobOp
+from ganeti.utils.patterns import Pattern, compile_pattern
 
 MAX_DEPTH = 50
 WATERMARK = "watermark"
@@ -100,10 +101,10 @@ def _check_filter(qfilter: Any, depth: int) -> None:
             raise ParseError(f"Malformed filter {qfilter!r:.100}")
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> Pattern:
     try:
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as err:
+        return compile_pattern(pattern)
+    except ValueError as err:
         raise ParseError(f"Invalid regular expression {pattern!r:.100}: {err}") from err
 
 

@@ -19,6 +19,8 @@ HOOKS_VERSION = "2"
 CONFIG_UPDATE = "config-update"
 
 Say = Callable[[str], None]
+Answers = dict[str, tuple[HookResult, ...] | GanetiError]
+"""What each node says about its scripts, by uuid."""
 
 
 class HookRunner:
@@ -46,8 +48,20 @@ class HookRunner:
         @raise HooksAbort: a script failed before the operation.
         @raise HooksFailure: no node at all answered before the operation.
         """
-        if not nodes:
-            return
+        if nodes:
+            answers = await self.ask(active, index, hooks, phase, nodes, after)
+            self._judge(phase, answers, say)
+
+    async def ask(
+        self,
+        active: ActiveJob,
+        index: int,
+        hooks: HookPlan,
+        phase: str,
+        nodes: Sequence[str],
+        after: Mapping[str, str] | None = None,
+    ) -> Answers:
+        """Run C{hooks} on C{nodes}, and return what each says."""
         env = build_env(self._store.committed.config, hooks, phase, self._paths)
         env["GANETI_OP_CODE"] = active.job.ops[index].op_id
         if phase == HookPhase.POST and hooks.path != CONFIG_UPDATE:
@@ -56,15 +70,14 @@ class HookRunner:
         call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=env)
         request_id = hooks_request_id(active.job.id, index, hooks.path, phase)
         active.nodes.update(nodes)
-        answers = await gather_results(
+        return await gather_results(
             {uuid: self._rpc.call(uuid, call, request_id=request_id) for uuid in set(nodes)}
         )
-        self._judge(phase, answers, say)
 
     def _judge(
         self,
         phase: str,
-        answers: Mapping[str, tuple[HookResult, ...] | GanetiError],
+        answers: Answers,
         say: Say,
     ) -> None:
         failures: list[tuple[str, str, str]] = []

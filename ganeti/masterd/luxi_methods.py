@@ -66,20 +66,21 @@ class LuxiMethods:
     # -- jobs
 
     async def _submit_job(self, method: m.SubmitJob) -> int:
-        return await self._submit_one(method.ops, even_if_drained=False)
+        return await self._submit_one("SubmitJob", method.ops, even_if_drained=False)
 
     async def _submit_to_drained(self, method: m.SubmitJobToDrainedQueue) -> int:
-        return await self._submit_one(method.ops, even_if_drained=True)
+        name = "SubmitJobToDrainedQueue"
+        return await self._submit_one(name, method.ops, even_if_drained=True)
 
-    async def _submit_one(self, raw: Sequence[Any], *, even_if_drained: bool) -> int:
-        ops = _decode_ops(raw)
+    async def _submit_one(self, name: str, raw: Sequence[Any], *, even_if_drained: bool) -> int:
+        ops = _decode_ops(name, raw)
         [answer] = await self._master.queue.submit([ops], even_if_drained=even_if_drained)
         if isinstance(answer, GanetiError):
             raise answer
         return answer
 
     async def _submit_many(self, method: m.SubmitManyJobs) -> list[list[Any]]:
-        jobs = [_decode_ops(raw) for raw in method.jobs]
+        jobs = [_decode_ops("SubmitManyJobs", raw) for raw in method.jobs]
         answers = await self._master.queue.submit(jobs)
         return [
             [False, str(answer)] if isinstance(answer, GanetiError) else [True, answer]
@@ -177,9 +178,9 @@ def _refuse_locking(use_locking: bool) -> None:
         raise OpPrereqError("Sync queries are not allowed", ErrorCode.WRONG_INPUT)
 
 
-def _decode_ops(raw: Sequence[Any]) -> list[OpCode]:
+def _decode_ops(method: str, raw: Sequence[Any]) -> list[OpCode]:
     """@raise ParseError: one cannot be read; the whole request fails with a plain text."""
     try:
         return [decode_opcode(op, submitted=True) for op in raw]
     except GanetiError as err:
-        raise ParseError(f"Failed to parse request: {err}") from err
+        raise ParseError(f"Failed to parse request: {method}: {err}") from err

@@ -158,6 +158,7 @@ class MasterDaemon:
             clock=given.clock,
             random=given.random,
             forget=self.forgetting.ended,
+            files=given.files,
         )
         ending = Ending(services)
         self.processor = Processor(services, given.units, given.box, ending)

@@ -16,6 +16,8 @@ from ganeti.utils.daemon import DaemonOptions, paths_of, root_service
 class Options(DaemonOptions):
     """The options of ganeti-masterd."""
 
+    daemon = places.MASTERD
+
 
 def make_service(options: UsageOptions, environ: Mapping[str, str], reactor: Any) -> IService:
     """The daemon of the node that C{environ} names; nothing is opened yet."""

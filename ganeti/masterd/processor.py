@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -37,14 +36,15 @@ from ganeti.masterd.locktable import (
     merge,
     wanted_from_locks,
 )
-from ganeti.masterd.secrets import REDACTED, SecretBox, unsealed
+from ganeti.masterd.secrets import SecretBox, unsealed
 from ganeti.masterd.submission import dependencies_of
 from ganeti.model import codec
 from ganeti.model.job import JobStatus, is_final, job_priority, job_status
 from ganeti.model.locks import BGL, Level, LockMode
 from ganeti.model.recovery import Finish, Settle
-from ganeti.model.secret import Secret
 from ganeti.opcodes import OpCode, decode_opcode
+from ganeti.opcodes.base import op_id, summary
+from ganeti.operations.describing import show_plan
 from ganeti.operations.unit import HookPlan, NeedLocks, Unit
 from ganeti.store.reservations import job_owner
 
@@ -144,7 +144,7 @@ class Processor:
             await context.run_pre_hooks(hooks)
         if op.dry_run:
             context.info(DRY_RUN_TEXT)
-            context.log_entry(PLAN_ENTRY, _shown_plan(plan))
+            context.log_entry(PLAN_ENTRY, _shown_plan(op, unit, plan))
             await self._ending.succeed(active, index, unit.dry_result(plan))
             return
         result = await unit.execute(plan)
@@ -290,10 +290,11 @@ class Processor:
                 raise OpExecError(INTERRUPTED_TEXT)
 
 
-def _shown_plan(plan: Any) -> Any:
-    """A plan for the log: plain values, without secrets."""
-    return msgspec.to_builtins(plan, enc_hook=_shown_value)
-
-
-def _shown_value(value: Any) -> Any:
-    return REDACTED if isinstance(value, Secret) else repr(value)
+def _shown_plan(op: OpCode, unit: Unit[Any, Any], plan: Any) -> dict[str, Any]:
+    """A plan for the log."""
+    return {
+        "OP_ID": op_id(op),
+        "operation": summary(op),
+        "steps": list(unit.describe(plan)),
+        "plan": show_plan(plan),
+    }

@@ -178,7 +178,8 @@ class Recoverer:
         except RpcError as err:
             text = f"{action.what}: {err}" if action.what else str(err)
             if not action.may_fail:
-                if not isinstance(err, RemoteFailure) and (err.lost or place > 0):
+                unknown = not isinstance(err, RemoteFailure) and (err.lost or place > 0)
+                if action.owed and unknown:
                     rest = replace(finish, done=place)
                     self._owe(active.job, rest, action.node_uuid, text, debts)
                     text += OWED_TEXT if debts else ""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from ganeti.model.delta import Change, Delete, Delta, Kind, put
+from ganeti.model.disk import Disk
 from ganeti.model.instance import Instance
+from ganeti.model.parameters import own_values
+from ganeti.model.ports import give_port_back
 from ganeti.model.recovery import (
     Compensation,
     ForgetCertificate,
     MarkInstance,
     MarkNode,
+    ModifyInstance,
     RemoveDisks,
     RemoveInstance,
     RemoveNode,
@@ -25,6 +30,7 @@ __all__ = [
     "ForgetCertificate",
     "MarkInstance",
     "MarkNode",
+    "ModifyInstance",
     "RemoveDisks",
     "RemoveInstance",
     "RemoveNode",
@@ -43,6 +49,8 @@ def compensate(state: State, compensation: Compensation) -> Delta:
             return _remove_disks(state, uuids)
         case MarkInstance():
             return _mark_instance(state, compensation)
+        case ModifyInstance():
+            return _modify_instance(state, compensation)
         case MarkNode():
             return _mark_node(state, compensation)
         case ForgetCertificate(node_uuid=node_uuid):
@@ -58,7 +66,13 @@ def _remove_instance(state: State, uuid: str) -> Delta:
     disks = [
         Delete(kind=Kind.DISK, uuid=disk) for disk in instance.disks if disk in state.config.disks
     ]
-    return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks)
+    return (Delete(kind=Kind.INSTANCE, uuid=uuid), *disks, *_freed_port(state, instance))
+
+
+def _freed_port(state: State, instance: Instance) -> Delta:
+    if instance.network_port is None:
+        return ()
+    return (put(give_port_back(state.config.cluster, instance.network_port)),)
 
 
 def _remove_node(state: State, wanted: RemoveNode) -> Delta:
@@ -113,6 +127,33 @@ def _mark_instance(state: State, wanted: MarkInstance) -> Delta:
         disks_active=active,
     )
     return () if marked == instance else (put(marked),)
+
+
+def _modify_instance(state: State, wanted: ModifyInstance) -> Delta:
+    config = state.config
+    instance = config.instances.get(wanted.uuid)
+    if instance is None:
+        return ()
+    values = own_values(wanted)
+    changed = replace(
+        instance,
+        **{name: values[name] for name in instance.__struct_fields__ if name in values},
+    )
+    disks = [disk for disk in wanted.put_disks if not _is_known(config.disks, disk)]
+    gone = [uuid for uuid in wanted.removed_disks if uuid in config.disks]
+    if changed == instance and not disks and not gone:
+        return ()
+    removed = [Delete(kind=Kind.DISK, uuid=uuid) for uuid in gone]
+    return (*map(put, disks), put(changed), *removed)
+
+
+def _is_known(disks: Mapping[str, Disk], wanted: Disk) -> bool:
+    """Serial number and times do not count: the store sets them."""
+    known = disks.get(wanted.uuid)
+    if known is None:
+        return False
+    stamps = {name: getattr(known, name) for name in ("serial_no", "ctime", "mtime")}
+    return known == replace(wanted, **stamps)
 
 
 def _mark_node(state: State, wanted: MarkNode) -> Delta:

@@ -22,7 +22,7 @@ from ganeti.model.instance import Instance
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
 from ganeti.model.node import Node
-from ganeti.model.parameters import BeParams, NdParams, NicParams, fill
+from ganeti.model.parameters import BeParams, NdParams, NicParams, fill, own_values
 from ganeti.model.policy import InstancePolicy
 from ganeti.model.templates import TEMPLATES, DiskTemplate
 from ganeti.utils.text import match_name, nice_sort_key
@@ -336,6 +336,13 @@ class Configuration:
             "cluster": cluster.hvparams.get(hypervisor, {}),
             "os": of_os.get(hypervisor, {}),
             "instance": instance.hvparams,
+        }
+
+    def beparam_levels(self, instance: Instance) -> dict[str, Mapping[str, Any]]:
+        """Own backend parameters of each level, from the most general one."""
+        return {
+            "cluster": own_values(self.cluster.beparams["default"]),
+            "instance": own_values(instance.beparams),
         }
 
     def filled_osparams(self, instance: Instance) -> dict[str, str]:

@@ -204,7 +204,8 @@ def _encode_section(
 ) -> bytes:
     before = cache.sections.get(section, {})
     now: dict[str, tuple[Struct, bytes]] = {}
-    for uuid, obj in objects.items():
+    # Sorted: the same on all nodes, whatever order a process keeps its objects in.
+    for uuid, obj in sorted(objects.items(), key=_uuid_of):
         known = before.get(uuid)
         if known is None or known[0] is not obj:
             body = _encode(obj, unknown.get(f"{section}/{uuid}"))
@@ -214,9 +215,13 @@ def _encode_section(
     return b"{" + b",".join(body for _obj, body in now.values()) + b"}"
 
 
+def _uuid_of(item: tuple[str, Struct]) -> str:
+    return item[0]
+
+
 def _encode_groups(config: Configuration, unknown: Unknown) -> bytes:
     groups = {}
-    for uuid, group in config.groups.items():
+    for uuid, group in sorted(config.groups.items(), key=_uuid_of):
         plain = codec.to_builtins(group)
         plain["members"] = sorted(config.indexes.group_members.get(uuid, ()))
         groups[uuid] = _merged(plain, unknown.get(f"nodegroups/{uuid}", ()))

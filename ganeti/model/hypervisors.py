@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Any
 
-from ganeti.errors import HypervisorError, ParameterError
+from ganeti.errors import ErrorCode, HypervisorError, OpPrereqError
+from ganeti.model.origins import Levels, origin_text
 from ganeti.model.parameters import ParameterType, enforce_types
 
 
@@ -220,6 +221,10 @@ CAN_MIGRATE = frozenset(HypervisorName) - {HypervisorName.CHROOT, HypervisorName
 CLUSTER_ONLY = ("migration_bandwidth", "migration_mode", "migration_port")
 """Parameters that may be set for the cluster only."""
 
+HVPARAM_TYPES: Mapping[str, ParameterType] = {
+    name: spec.type for table in HVPARAMS.values() for name, spec in table.items()
+}
+"""Of all hypervisors together: a name is of the same type everywhere."""
 ALL_HVPARAM_NAMES = tuple(sorted({name for table in HVPARAMS.values() for name in table}))
 
 _CPU_RANGE = re.compile(r"\A\d+(-\d+)?(,\d+(-\d+)?)*\Z")
@@ -249,10 +254,13 @@ def parse_hvparams(
     return enforce_types(values, types, allowed)
 
 
-def check_hvparams(hypervisor: HypervisorName, values: Mapping[str, Any]) -> None:
+def check_hvparams(
+    hypervisor: HypervisorName, values: Mapping[str, Any], levels: Levels | None = None
+) -> None:
     """
     Check complete parameters as far as that is possible without a node.
 
+    @param levels: where they come from, for the error's text.
     @raise HypervisorError: a value is missing, out of range or malformed.
     """
     table = HVPARAMS[hypervisor]
@@ -263,20 +271,22 @@ def check_hvparams(hypervisor: HypervisorName, values: Mapping[str, Any]) -> Non
             )
         problem = _problem(table[name], value)
         if problem:
+            origin = "" if levels is None else f", {origin_text(name, levels)}"
             raise HypervisorError(
-                f"Hypervisor parameter '{name}': {problem} (current value: '{value}')"
+                f"Hypervisor parameter '{name}': {problem} (current value: '{value}'{origin})"
             )
 
 
 def check_instance_hvparams(values: Mapping[str, Any]) -> None:
     """
-    @raise ParameterError: a parameter is there that only the cluster may set.
+    @raise OpPrereqError: a parameter is there that only the cluster may set.
     """
     wrong = sorted(set(values) & set(CLUSTER_ONLY))
     if wrong:
-        raise ParameterError(
+        raise OpPrereqError(
             "The following parameters can be set for the whole cluster only, not for an instance:"
-            f" {', '.join(wrong)}"
+            f" {', '.join(wrong)}",
+            ErrorCode.WRONG_INPUT,
         )
 
 

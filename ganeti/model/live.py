@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ganeti.model.disk import Disk
 from ganeti.model.hypervisors import HypervisorName
@@ -26,7 +26,11 @@ class RunState(StrEnum):
 
 
 class InstanceRuntime(Struct, frozen=True, kw_only=True):
-    """A guest the hypervisor knows on a node."""
+    """
+    A guest the hypervisor knows on a node.
+
+    @ivar mark: of the reboot that started it; empty: it was started otherwise.
+    """
 
     name: str
     uuid: str | None = None
@@ -34,6 +38,7 @@ class InstanceRuntime(Struct, frozen=True, kw_only=True):
     vcpus: int
     state: RunState = RunState.RUNNING
     cpu_time_s: float = 0.0
+    mark: str = ""
 
 
 class StorageSpace(Struct, frozen=True, kw_only=True):
@@ -112,7 +117,11 @@ class DiskSpec(Struct, frozen=True, kw_only=True):
 
 
 class InstanceSpec(Struct, frozen=True, kw_only=True):
-    """Everything a node needs to run an instance or install its OS, filled."""
+    """
+    Everything a node needs to run an instance or install its OS, filled.
+
+    @ivar memory_mib: to start with, of what C{beparams.maxmem} allows it to come to; UNSET: all.
+    """
 
     instance: Instance
     hypervisor: HypervisorName
@@ -125,3 +134,9 @@ class InstanceSpec(Struct, frozen=True, kw_only=True):
     primary_node_name: str = ""
     secondary_node_names: tuple[str, ...] = ()
     cluster_name: str = ""
+    memory_mib: int | UnsetType = UNSET
+
+    @property
+    def start_memory_mib(self) -> int:
+        """What the guest has when it starts."""
+        return self.beparams.maxmem if self.memory_mib is UNSET else self.memory_mib

@@ -8,6 +8,7 @@ partial one, in which a missing value means "as inherited".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -15,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ganeti.errors import ParameterError, TypeEnforcementError, UnitParseError
+from ganeti.errors import TypeEnforcementError, UnitParseError
 from ganeti.utils.text import parse_unit
 
 CompleteT = TypeVar("CompleteT", bound=Struct)
@@ -28,6 +29,8 @@ Number = int | float
 
 DEFAULT = "default"
 """As a value in a request: forget the own value, inherit again."""
+RESET = (DEFAULT, None)
+"""Values of a request to change parameters that mean this."""
 
 
 class ParameterType(StrEnum):
@@ -261,8 +264,10 @@ def _float(name: str, value: Any) -> Number:
         return value
     try:
         number = float(value)
-    except (TypeError, ValueError) as err:
-        raise TypeEnforcementError(f"'{name}' (value {value}) is not a valid float") from err
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise TypeEnforcementError(f"'{name}' (value {value}) is not a valid float")
     return int(number) if number.is_integer() else number
 
 
@@ -272,29 +277,80 @@ def parse_parameters(
     """
     Make a parameter record from a request.
 
-    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
-    @raise ParameterError: a value out of its range; the text names it.
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type or range.
     """
+    return _record(enforce_types(values, types), record)
+
+
+def change_own(own: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Own values of one level after a typed request; those in L{RESET} are taken back."""
+    changed = {**own, **request}
+    return {name: value for name, value in changed.items() if value not in RESET}
+
+
+def change_partial(
+    own: PartialT, request: Mapping[str, Any], types: Mapping[str, ParameterType]
+) -> PartialT:
+    """
+    What a level sets itself after a request.
+
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type or range.
+    """
+    typed = enforce_types(request, types, RESET)
+    return _record(change_own(own_values(own), typed), type(own))
+
+
+def change_complete(
+    complete: CompleteT,
+    request: Mapping[str, Any],
+    types: Mapping[str, ParameterType],
+    default: CompleteT,
+) -> CompleteT:
+    """
+    The cluster's parameters after a request.
+
+    @param default: has the values of those that are to be taken back.
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type or range.
+    """
+    typed = enforce_types(request, types, RESET)
+    changes = {n: getattr(default, n) if v in RESET else v for n, v in typed.items()}
+    return _record({**own_values(complete), **changes}, type(complete))
+
+
+def _record(values: Mapping[str, Any], record: type[PartialT]) -> PartialT:
     try:
-        return msgspec.convert(enforce_types(values, types), record)
+        return msgspec.convert(values, record)
     except msgspec.ValidationError as err:
-        raise ParameterError(f"Invalid parameter value: {err}") from err
+        why, _, name = str(err).partition(" - at `$.")
+        name = name.rstrip("`")
+        raise TypeEnforcementError(
+            f"'{name}' (value {values.get(name)}) is not valid: {why[:1].lower()}{why[1:]}"
+        ) from err
 
 
 def parse_beparams(values: Mapping[str, Any]) -> PartialBeParams:
     """
     Backend parameters of a request; C{memory} sets C{minmem} and C{maxmem}.
 
-    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
-    @raise ParameterError: C{memory} beside one of the two bounds, or a value out of range.
+    @raise TypeEnforcementError: unknown parameter, a value of the wrong type or range, or
+        C{memory} beside one of the two bounds.
     """
     typed = enforce_types(values, BEPARAM_REQUEST_TYPES)
-    if "memory" in typed:
-        if "minmem" in typed or "maxmem" in typed:
-            raise ParameterError("'memory' cannot be given together with 'minmem' or 'maxmem'")
-        memory = typed.pop("memory")
-        typed |= {"minmem": memory, "maxmem": memory}
-    return parse_parameters(typed, BEPARAM_TYPES, PartialBeParams)
+    return parse_parameters(expand_memory(typed), BEPARAM_TYPES, PartialBeParams)
+
+
+def expand_memory(values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Backend parameters of a request with the two bounds in place of C{memory}.
+
+    @raise TypeEnforcementError: C{memory} beside one of the two bounds.
+    """
+    others = {name: value for name, value in values.items() if name != "memory"}
+    if "memory" not in values:
+        return others
+    if "minmem" in others or "maxmem" in others:
+        raise TypeEnforcementError("'memory' cannot be given together with 'minmem' or 'maxmem'")
+    return {**others, "minmem": values["memory"], "maxmem": values["memory"]}
 
 
 def parse_ndparams(values: Mapping[str, Any]) -> PartialNdParams:

@@ -103,6 +103,24 @@ def _bounds_violations(bounds: Bounds, sizes: InstanceSizes) -> list[str]:
     ]
 
 
+def std_problems(policy: InstancePolicy) -> list[str]:
+    """Why the usual instance lies between no pair of bounds; empty when it does."""
+    misses = [_std_misses(policy.std, bounds) for bounds in policy.minmax]
+    return min(misses, key=len, default=[])
+
+
+def _std_misses(std: Spec, bounds: Bounds) -> list[str]:
+    found = []
+    for name in Spec.__struct_fields__:
+        low, value, high = (getattr(spec, name) for spec in (bounds.min, std, bounds.max))
+        if not low <= value <= high:
+            key = name.replace("_", "-")
+            found.append(
+                f"Invalid specification of min/std/max values for {key}: {low}/{value}/{high}"
+            )
+    return found
+
+
 def check_policy(policy: InstancePolicy) -> list[str]:
     """What is wrong with a policy itself; empty when nothing is."""
     problems = [] if policy.minmax else ["The policy has no bounds"]

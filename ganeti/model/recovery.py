@@ -16,8 +16,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from ganeti.model.disk import Disk
 from ganeti.model.instance import AdminState, AdminStateSource
+from ganeti.model.nic import Nic
+from ganeti.model.parameters import PartialBeParams
 from ganeti.model.reservation import Reservation
+from ganeti.model.secret import Secret
 
 
 class RemoveInstance(
@@ -51,6 +55,31 @@ class MarkInstance(
     admin_state_source: AdminStateSource | None = None
 
 
+class ModifyInstance(
+    Struct, frozen=True, kw_only=True, tag_field="compensation", tag="modify_instance"
+):
+    """
+    The instance gets the values that are given; those not given stay.
+
+    C{put_disks} are added to the configuration or replaced there, C{removed_disks} leave it;
+    C{disks} says which ones are the instance's, and in which order.
+    """
+
+    uuid: str
+    name: str | UnsetType = UNSET
+    primary_node: str | UnsetType = UNSET
+    os: str | UnsetType = UNSET
+    admin_state: AdminState | UnsetType = UNSET
+    hvparams: dict[str, Any] | UnsetType = UNSET
+    beparams: PartialBeParams | UnsetType = UNSET
+    osparams: dict[str, str] | UnsetType = UNSET
+    osparams_private: dict[str, Secret] | UnsetType = UNSET
+    nics: tuple[Nic, ...] | UnsetType = UNSET
+    disks: tuple[str, ...] | UnsetType = UNSET
+    put_disks: tuple[Disk, ...] = ()
+    removed_disks: tuple[str, ...] = ()
+
+
 class RemoveDisks(Struct, frozen=True, kw_only=True, tag_field="compensation", tag="remove_disks"):
     """The disks leave the configuration and the instances that name them."""
 
@@ -75,7 +104,13 @@ class ForgetCertificate(
 
 
 Compensation = (
-    RemoveInstance | RemoveNode | MarkInstance | RemoveDisks | MarkNode | ForgetCertificate
+    RemoveInstance
+    | RemoveNode
+    | MarkInstance
+    | ModifyInstance
+    | RemoveDisks
+    | MarkNode
+    | ForgetCertificate
 )
 
 
@@ -85,7 +120,8 @@ class OnNode(Struct, frozen=True, kw_only=True, tag_field="kind", tag="on_node")
 
     With C{may_fail} a refusal of the node is a warning and the sequence goes on, and a
     node that is offline or unreachable gets a debt (if C{owed}; else a warning, too).
-    Without, both end it in error.
+    Without, both end it in error; if it is not known whether the call had or may yet have
+    effect, it and what comes behind it are owed all the same, unless C{owed} is false.
     """
 
     node_uuid: str

@@ -107,6 +107,14 @@ def promotions(
     return sorted(eligible, key=lambda node: nice_sort_key(node.name))[:missing]
 
 
+def pool_shortage(config: Configuration) -> str:
+    """That there are fewer candidates than there should be; empty when there are enough."""
+    pool = candidate_pool(config)
+    if pool.now >= pool.should:
+        return ""
+    return f"Not enough master candidates: actual {pool.now}, target {pool.should}"
+
+
 def candidates(config: Configuration) -> list[Node]:
     """The master candidates, the master among them, in natural order."""
     found = [node for node in config.nodes.values() if node.master_candidate]

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 
 from ganeti.errors import TagError
+
+
+class TagKind(StrEnum):
+    """What can have tags."""
+
+    CLUSTER = "cluster"
+    INSTANCE = "instance"
+    NETWORK = "network"
+    NODE = "node"
+    NODEGROUP = "nodegroup"
+
 
 MAX_LENGTH = 128
 MAX_PER_OBJECT = 4096

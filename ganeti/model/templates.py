@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ganeti.errors import ParameterError
+from ganeti.model.parameters import RESET, ParameterType, change_own, enforce_types
 
 
 class StorageType(StrEnum):
@@ -174,7 +175,9 @@ TEMPLATES: Mapping[DiskTemplate, TemplateFacts] = {
 
 ACCESS_STYLES = ("kernelspace", "userspace")
 DRBD_BARRIERS = ("n", "b", "d", "f", "bd", "bf", "df", "bdf")
+DRBD_PROTOCOLS = ("A", "B", "C")
 DRBD_META_SIZE_MIB = 128
+_HIGHEST = 2**31 - 1
 
 
 def facts(template: DiskTemplate) -> TemplateFacts:
@@ -182,9 +185,55 @@ def facts(template: DiskTemplate) -> TemplateFacts:
     return TEMPLATES[template]
 
 
+_TYPE_OF: Mapping[type, ParameterType] = {
+    bool: ParameterType.BOOL,
+    int: ParameterType.INT,
+    str: ParameterType.STRING,
+}
+
+ALL_DISKPARAM_TYPES: Mapping[str, ParameterType] = {
+    name: _TYPE_OF[type(default)]
+    for one in TEMPLATES.values()
+    for name, default in one.params.items()
+}
+"""Of all templates together."""
+
+
+def parse_diskparams(
+    template: DiskTemplate, values: Mapping[str, Any], allowed: tuple[Any, ...] = ()
+) -> dict[str, Any]:
+    """
+    Disk parameters of a request, converted to their types.
+
+    @param allowed: values let through for each parameter, such as C{"default"}.
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
+    """
+    types = {name: ALL_DISKPARAM_TYPES[name] for name in TEMPLATES[template].params}
+    return enforce_types(values, types, allowed)
+
+
 def default_diskparams() -> dict[DiskTemplate, dict[str, Any]]:
     """Complete disk parameters of a new cluster."""
     return {template: dict(TEMPLATES[template].params) for template in DiskTemplate}
+
+
+def change_diskparams(
+    own: Mapping[DiskTemplate, Mapping[str, Any]],
+    request: Mapping[DiskTemplate, Mapping[str, Any]],
+) -> dict[DiskTemplate, dict[str, Any]]:
+    """
+    Disk parameters that a level sets itself after a request.
+
+    @param request: typed or as typed by people; values in C{RESET} are taken back.
+    @raise TypeEnforcementError: unknown parameter, or a value of the wrong type.
+    @raise ParameterError: a value out of its range.
+    """
+    changed = {template: dict(values) for template, values in own.items()}
+    for template, values in request.items():
+        typed = parse_diskparams(template, values, RESET)
+        changed[template] = change_own(changed.get(template, {}), typed)
+        check_diskparams(template, changed[template])
+    return {template: values for template, values in changed.items() if values}
 
 
 def check_diskparams(template: DiskTemplate, values: Mapping[str, Any]) -> None:
@@ -199,6 +248,10 @@ def check_diskparams(template: DiskTemplate, values: Mapping[str, Any]) -> None:
             raise ParameterError(
                 f"Disk parameter '{template}:{name}': wrong type of value '{value}'"
             )
+        if not _in_range(name, value):
+            raise ParameterError(
+                f"Disk parameter '{template}:{name}': value '{value}' is out of range"
+            )
     if values.get("access", "kernelspace") not in ACCESS_STYLES:
         raise ParameterError(
             f"Disk parameter '{template}:access' is one of {', '.join(ACCESS_STYLES)}"
@@ -207,3 +260,14 @@ def check_diskparams(template: DiskTemplate, values: Mapping[str, Any]) -> None:
         raise ParameterError(
             f"Disk parameter 'drbd:disk-barriers' is one of {', '.join(DRBD_BARRIERS)}"
         )
+    if values.get("protocol", "C") not in DRBD_PROTOCOLS:
+        raise ParameterError(
+            f"Disk parameter 'drbd:protocol' is one of {', '.join(DRBD_PROTOCOLS)}"
+        )
+
+
+def _in_range(name: str, value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return True
+    low = 1 if name in ("data-stripes", "meta-stripes", "port", "stripes") else 0
+    return low <= value <= (65535 if name == "port" else _HIGHEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -35,10 +36,14 @@ class Drivers:
     os_logs: OsLogs
 
 
-def real_drivers(paths: Paths, clock: IReactorTime, threads: Threads) -> Drivers:
-    """Those of a node daemon: on this machine, below the node's root."""
+def real_drivers(paths: Paths, reactor: Any, threads: Threads) -> Drivers:
+    """
+    Those of a node daemon: on this machine, below the node's root.
+
+    @param reactor: the whole one.
+    """
     return Drivers(
-        hypervisors={name: make(paths, clock, threads) for name, make in HYPERVISORS.items()},
+        hypervisors={name: make(paths, reactor, threads) for name, make in HYPERVISORS.items()},
         storage=block_devices(paths, threads),
         os_definitions=OsDirectories(paths.os_search_path, threads),
         os_logs=OsLogFiles(paths.os_log_dir, threads),

@@ -93,6 +93,9 @@ class _Member:
 
     async def write_ssconf(self, call: WriteSsconf, context: CallContext) -> None:
         services = self.node.services
+        if self.node.copy is not None:
+            self.node.copy.rewrite()
+            return
         try:
             await services.threads.run(SsconfFiles(services.paths).write, call.values)
         except OSError as err:

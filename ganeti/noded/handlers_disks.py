@@ -15,6 +15,7 @@ from ganeti.rpc.calls import (
     FoundDisk,
     ListDisks,
     RemoveDisk,
+    RenameDisk,
 )
 from ganeti.storage.file import thd_check_directory
 from ganeti.storage.registry import storage_of
@@ -25,6 +26,7 @@ def register(dispatcher: Dispatcher, node: NodeServices) -> None:
     disks = _Disks(node)
     dispatcher.register(CreateDisk, disks.create)
     dispatcher.register(RemoveDisk, disks.remove)
+    dispatcher.register(RenameDisk, disks.rename)
     dispatcher.register(ActivateDisk, disks.activate)
     dispatcher.register(DeactivateDisk, disks.deactivate)
     dispatcher.register(ListDisks, disks.list)
@@ -45,6 +47,11 @@ class _Disks:
         storage = storage_of(self.node.storage, call.disk.dev_type)
         await storage.deactivate(call.disk)
         await storage.remove(call.disk, own_only=context.undoes is not None)
+
+    async def rename(self, call: RenameDisk, context: CallContext) -> None:
+        storage = storage_of(self.node.storage, call.disk.dev_type)
+        await storage.deactivate(call.disk)
+        await storage.rename(call.disk, call.renamed)
 
     async def activate(self, call: ActivateDisk, context: CallContext) -> str:
         return await storage_of(self.node.storage, call.disk.dev_type).activate(call.disk)

@@ -8,11 +8,18 @@ from twisted.logger import Logger
 
 from ganeti.hypervisor.interface import IHypervisor
 from ganeti.hypervisor.registry import hypervisor_of
-from ganeti.model.live import InstanceRuntime, InstanceSpec
+from ganeti.model.live import InstanceRuntime, InstanceSpec, RunState
 from ganeti.noded.dispatcher import Dispatcher
 from ganeti.noded.services import NodeServices
 from ganeti.noded.work import CallContext
-from ganeti.rpc.calls import GetInstance, ListInstances, StartInstance, StopInstance
+from ganeti.rpc.calls import (
+    GetInstance,
+    ListInstances,
+    RebootInstance,
+    SetMemory,
+    StartInstance,
+    StopInstance,
+)
 from ganeti.storage.registry import BlockDevices, storage_of
 
 log = Logger()
@@ -23,6 +30,8 @@ def register(dispatcher: Dispatcher, node: NodeServices) -> None:
     instances = _Instances(node)
     dispatcher.register(StartInstance, instances.start)
     dispatcher.register(StopInstance, instances.stop)
+    dispatcher.register(RebootInstance, instances.reboot)
+    dispatcher.register(SetMemory, instances.set_memory)
     dispatcher.register(GetInstance, instances.get)
     dispatcher.register(ListInstances, instances.list)
 
@@ -63,6 +72,26 @@ class _Instances:
             )
             return
         await hypervisor.stop(call.name, call.shutdown_timeout_s, call.force)
+
+    async def reboot(self, call: RebootInstance, context: CallContext) -> None:
+        """What an interrupted run has done is not done again."""
+        hypervisor = self._hypervisor(call.spec.hypervisor)
+        disk_paths = await activate_disks(self.node.storage, call.spec)
+        mark = context.request_id or ""
+        if context.repeated:
+            guest = await hypervisor.get(call.spec.instance.name)
+            if guest is None or guest.state not in (RunState.RUNNING, RunState.PAUSED):
+                return await hypervisor.start(call.spec, disk_paths)  # it got as far as its end
+            if guest.mark == mark:
+                return None
+        return await hypervisor.reboot(call.spec, disk_paths, mark)
+
+    async def set_memory(self, call: SetMemory, context: CallContext) -> None:
+        """When it takes back a change, a guest that has ended meanwhile has no memory to set."""
+        hypervisor = self._hypervisor(call.hypervisor)
+        if context.undoes is not None and await hypervisor.get(call.name) is None:
+            return
+        await hypervisor.set_memory(call.name, call.memory_mib)
 
     async def get(self, call: GetInstance, context: CallContext) -> InstanceRuntime | None:
         return await self._hypervisor(call.hypervisor).get(call.name)

@@ -18,6 +18,7 @@ from ganeti.utils.daemon import DaemonOptions, paths_of, root_service
 class Options(DaemonOptions):
     """The options of ganeti-noded, as Ganeti has them."""
 
+    daemon = places.NODED
     optParameters = [
         ["bind", "b", "", "Listen on this address instead of the node's own."],
         ["port", "p", str(PORT), "Listen on this port."],

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ganeti.errors import ConfigurationError
+from ganeti.errors import ConfigurationError, HypervisorError
+from ganeti.hypervisor.interface import IHypervisor
 from ganeti.noded import (
     handlers_disks,
     handlers_hooks,
     handlers_info,
     handlers_instances,
     handlers_os,
+    handlers_power,
+    verify,
 )
 from ganeti.noded.drivers import real_drivers
 from ganeti.noded.hooks import SCRIPT_LIMIT_S
@@ -29,6 +33,7 @@ from ganeti.rpc.tls import load_tls_options
 from ganeti.store.candidate import CandidateFiles
 from ganeti.store.nodestate import INodeState, SqliteNodeState
 from ganeti.utils import durable
+from ganeti.utils.aio import as_deferred
 from ganeti.utils.hosts import Resolver
 from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.service import AsyncService, end_at_once
@@ -47,6 +52,8 @@ HANDLERS: tuple[Register, ...] = (
     handlers_info.register,
     handlers_instances.register,
     handlers_os.register,
+    handlers_power.register,
+    verify.register,
 )
 
 
@@ -98,6 +105,8 @@ class NodedService(AsyncService):
         self._threads = ReactorThreads(reactor)
         self._state: INodeState | None = None
         self._server: NodeServer | None = None
+        self._hypervisors: tuple[IHypervisor, ...] = ()
+        self._finding: Deferred[None] | None = None
         self.node: Node | None = None
 
     @property
@@ -122,10 +131,16 @@ class NodedService(AsyncService):
         log.info(
             "Serving {name} on {host} port {port}", name=identity.name, host=host, port=self.port
         )
+        self._finding = as_deferred(self._find_guests())
+        self._finding.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
     async def stop(self) -> None:
+        if self._finding is not None:
+            self._finding.cancel()
         if self.node is not None:
             await self.node.stop(_GRACE_S)
+        for hypervisor in self._hypervisors:
+            await hypervisor.close()
         if self._server is not None:
             await self._server.close()
         if self._state is not None:
@@ -133,8 +148,21 @@ class NodedService(AsyncService):
             if self.node is not None and self.node.left:
                 await self._threads.run(durable.remove, self._paths.node_db)
 
+    async def _find_guests(self) -> None:
+        """
+        Listen to the guests that lived on without us.
+
+        A hypervisor that has none is not woken up by that.
+        """
+        for hypervisor in self._hypervisors:
+            try:
+                await hypervisor.list()
+            except HypervisorError as err:
+                log.warn("{name}: {error}", name=hypervisor.name, error=str(err))
+
     def _make_node(self, identity: NodeIdentity, state: INodeState) -> Node:
-        drivers = real_drivers(self._paths, self._clock, self._threads)
+        drivers = real_drivers(self._paths, self._reactor, self._threads)
+        self._hypervisors = tuple(drivers.hypervisors.values())
         services = NodeServices(
             paths=self._paths,
             name=identity.name,

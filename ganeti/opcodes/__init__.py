@@ -9,17 +9,36 @@ import msgspec
 from ganeti.errors import OpCodeUnknown, ParseError
 from ganeti.model import codec
 from ganeti.opcodes.base import OpCode, dependencies, op_id, reason_source, summary
-from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.cluster import (
+    OpClusterDestroy,
+    OpClusterPostInit,
+    OpClusterRedistConf,
+    OpClusterSetParams,
+)
+from ganeti.opcodes.complaints import explain
+from ganeti.opcodes.group import (
+    OpGroupAdd,
+    OpGroupAssignNodes,
+    OpGroupRemove,
+    OpGroupRename,
+    OpGroupSetParams,
+)
 from ganeti.opcodes.instance import (
     OpInstanceCreate,
     OpInstanceQueryData,
+    OpInstanceReboot,
+    OpInstanceReinstall,
     OpInstanceRemove,
+    OpInstanceRename,
+    OpInstanceSetParams,
     OpInstanceShutdown,
     OpInstanceStartup,
 )
-from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
+from ganeti.opcodes.node import OpNodeAdd, OpNodePowercycle, OpNodeRemove, OpNodeSetParams
 from ganeti.opcodes.os import OpOsDiagnose
+from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
+from ganeti.opcodes.verify import OpClusterVerify, OpClusterVerifyConfig, OpClusterVerifyGroup
 
 __all__ = [
     "OPCODES",
@@ -37,14 +56,34 @@ __all__ = [
 _ALL: tuple[type[OpCode], ...] = (
     OpClusterPostInit,
     OpClusterDestroy,
+    OpClusterVerify,
+    OpClusterVerifyConfig,
+    OpClusterVerifyGroup,
+    OpClusterSetParams,
+    OpClusterRedistConf,
     OpNodeAdd,
     OpNodeRemove,
+    OpNodeSetParams,
+    OpNodePowercycle,
     OpInstanceCreate,
     OpInstanceRemove,
     OpInstanceStartup,
     OpInstanceShutdown,
+    OpInstanceReboot,
+    OpInstanceReinstall,
+    OpInstanceRename,
+    OpInstanceSetParams,
     OpInstanceQueryData,
+    OpGroupAdd,
+    OpGroupSetParams,
+    OpGroupRename,
+    OpGroupRemove,
+    OpGroupAssignNodes,
     OpOsDiagnose,
+    OpTagsGet,
+    OpTagsSearch,
+    OpTagsSet,
+    OpTagsDel,
     OpTestDelay,
 )
 
@@ -76,7 +115,7 @@ def decode_opcode(raw: bytes | msgspec.Raw, *, submitted: bool = False) -> OpCod
     try:
         return codec.decode(bytes(raw), kind)
     except ParseError as err:
-        raise ParseError(f"{head.OP_ID}: {err.__cause__}") from err
+        raise ParseError(explain(kind, bytes(raw), str(err.__cause__))) from err
 
 
 def _read_head(raw: bytes | msgspec.Raw) -> _Head:

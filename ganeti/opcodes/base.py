@@ -10,6 +10,7 @@ from msgspec import Meta
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
 Negative = Annotated[int, Meta(lt=0)]
 DecimalText = Annotated[str, Meta(pattern=r"^[0-9]+$")]
 JobReference = int | DecimalText

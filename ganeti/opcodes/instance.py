@@ -9,7 +9,8 @@ from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminStateSource
 from ganeti.model.secret import Secret
 from ganeti.model.templates import DiskTemplate
-from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode, doc
+from ganeti.opcodes.base import NonEmpty, NonNegative, OpCode, Positive, doc
+from ganeti.opcodes.modifications import Modification
 
 DiskRequest = dict[str, NonEmpty | int]
 """A wished disk: C{size} in MiB and the other keys of disk_request_params."""
@@ -150,6 +151,108 @@ class OpInstanceShutdown(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_SHU
     admin_state_source: Annotated[
         AdminStateSource | None, doc("Who wants it down; default: the admin")
     ] = None
+
+
+class RebootType(StrEnum):
+    """How thoroughly an instance is restarted."""
+
+    FULL = "full"
+    """Shut down, with its disks taken out of use, and started."""
+    HARD = "hard"
+    """Shut down and started."""
+    SOFT = "soft"
+    """Started anew by the hypervisor, without being asked."""
+
+
+class OpInstanceReboot(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_REBOOT"):
+    """Restart an instance; one that is stopped is started."""
+
+    SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
+
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    shutdown_timeout: Annotated[NonNegative, doc("Seconds before it is forced down")] = 120
+    ignore_secondaries: Annotated[bool, doc("Go on without the secondary node")] = False
+    reboot_type: Annotated[RebootType, doc("How thoroughly it is restarted")]
+
+
+class OpInstanceReinstall(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_REINSTALL"):
+    """Install the operating system anew; all data is lost."""
+
+    SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
+
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    force_variant: Annotated[bool, doc("Accept unlisted OS variants")] = False
+    os_type: Annotated[NonEmpty | None, doc("Another OS definition, with +variant")] = None
+    osparams: Annotated[dict[str, Any] | None, doc("OS parameters for this time only")] = None
+    osparams_private: Annotated[
+        dict[str, Secret] | None, doc("OS parameters for this time only, not shown")
+    ] = None
+    osparams_secret: Annotated[
+        dict[str, Secret] | None, doc("OS parameters for this time only, never kept")
+    ] = None
+
+
+class OpInstanceRename(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_RENAME"):
+    """Give an instance another name."""
+
+    RESULT: ClassVar[str] = "the new name"
+
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    new_name: Annotated[NonEmpty, doc("The name that it gets")]
+    name_check: Annotated[bool, doc("The new name must resolve")] = False
+    ip_check: Annotated[bool, doc("Nothing may answer at the new name's address")] = False
+
+
+class OpInstanceSetParams(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_SET_PARAMS"):
+    """Change an instance: its parameters, disks, interfaces, memory, OS, place."""
+
+    SUMMARY_FIELD: ClassVar[str | None] = "instance_name"
+    RESULT: ClassVar[str] = "list of (what, its new value)"
+
+    instance_name: Annotated[str, doc("Name of the instance")]
+    instance_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    force: Annotated[bool, doc("Go on against checks that may be skipped")] = False
+    force_variant: Annotated[bool, doc("Accept unlisted OS variants")] = False
+    ignore_ipolicy: Annotated[bool, doc("Go on against the instance policy")] = False
+    nics: Annotated[
+        tuple[Modification[NicRequest], ...], doc("Changes of the network interfaces, in order")
+    ] = ()
+    disks: Annotated[
+        tuple[Modification[DiskRequest], ...], doc("Changes of the disks, in order")
+    ] = ()
+    beparams: Annotated[
+        dict[str, Any], doc("Backend parameters; 'default' inherits the cluster's again")
+    ] = {}
+    runtime_mem: Annotated[Positive | None, doc("Memory of the running guest in MiB")] = None
+    hvparams: Annotated[
+        dict[str, Any], doc("Hypervisor parameters; 'default' inherits the cluster's again")
+    ] = {}
+    disk_template: Annotated[DiskTemplate | None, doc("Convert the disks to this kind")] = None
+    ext_params: Annotated[dict[str, Any], doc("Parameters of the provider of ext disks")] = {}
+    file_driver: Annotated[FileDriver | None, doc("For new file-based disks")] = None
+    file_storage_dir: Annotated[NonEmpty | None, doc("Folder for new file-based disks")] = None
+    pnode: Annotated[NonEmpty | None, doc("New primary node; the data is there already")] = None
+    pnode_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    remote_node: Annotated[NonEmpty | None, doc("Secondary node for mirrored disks")] = None
+    remote_node_uuid: Annotated[NonEmpty | None, doc("Its UUID; goes before the name")] = None
+    iallocator: Annotated[NonEmpty | None, doc("Program that chooses the secondary node")] = None
+    os_name: Annotated[NonEmpty | None, doc("OS definition, which is not installed")] = None
+    osparams: Annotated[
+        dict[str, Any], doc("OS parameters; 'default' inherits the cluster's again")
+    ] = {}
+    osparams_private: Annotated[
+        dict[str, Secret] | None, doc("OS parameters that are not shown")
+    ] = None
+    wait_for_sync: Annotated[bool, doc("Wait until mirrored disks are in sync")] = True
+    offline: Annotated[bool | None, doc("Put it away, or take it back")] = None
+    conflicts_check: Annotated[bool, doc("Refuse addresses of networks that are not named")] = True
+    hotplug: Annotated[bool, doc("Change the devices of a running guest at once")] = True
+    instance_communication: Annotated[bool | None, doc("Have the NIC of the metadata service")] = (
+        None
+    )
 
 
 class OpInstanceQueryData(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_QUERY_DATA"):

@@ -19,12 +19,13 @@ from ganeti.model.recovery import Action, Compensation
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
-from ganeti.rpc.calls import Call
+from ganeti.rpc.calls import Call, LogicalFile
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from ganeti.errors import GanetiError
+    from ganeti.model.live import HookResult
     from ganeti.paths import Paths
     from ganeti.utils.hosts import Host
     from ganeti.utils.randomness import Randomness
@@ -141,18 +142,20 @@ class JobContext(Protocol):
     def snapshot(self) -> State:
         """The committed state, now."""
 
-    async def commit(
-        self, change: Change, undo: Compensation | None = None, *, last: bool = False
-    ) -> State:
+    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
         """
         Change the cluster's state; what C{undo} names is done if a later step fails.
-
-        With C{last} the operation is complete with this change: nothing of it is taken back
-        any more, and after a crash it has succeeded (without a result).
 
         @param change: pure, from the current state to a delta; it raises when its
             precondition is gone.
         @return: the committed state that includes the change.
+        """
+
+    async def conclude(self, change: Change, result: Any = None) -> State:
+        """
+        Commit the last change; with it the operation is past its point of no return.
+
+        What is interrupted afterwards ends well all the same, with C{result}.
         """
 
     def reserve(self, *reservations: Reservation) -> None:
@@ -192,6 +195,11 @@ class JobContext(Protocol):
     async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
         """Run hooks now: post hooks that cannot wait for the unit's end (destroy, node remove)."""
 
+    async def hook_results(
+        self, hooks: HookPlan, phase: str, nodes: Sequence[str]
+    ) -> dict[str, tuple[HookResult, ...] | GanetiError]:
+        """Run hooks now, and return what each node says, by uuid: nothing is done about it."""
+
     def log(self, message: str) -> None:
         """A plain line in the job's log."""
 
@@ -203,6 +211,9 @@ class JobContext(Protocol):
 
     def log_entry(self, kind: str, message: Any) -> None:
         """A line of another type than C{message}, like C{delay-test}."""
+
+    def cluster_files(self) -> Mapping[LogicalFile, str]:
+        """The cluster's own files that this node has, with their contents: keys among them."""
 
     async def checkpoint(self) -> None:
         """@raise ganeti.errors.JobCanceled: somebody cancelled the job meanwhile."""
@@ -252,6 +263,10 @@ class Unit(Generic[OpT, PlanT]):
         Scripts get them with the prefix C{GANETI_POST_}, beside those of before.
         """
         return None
+
+    def describe(self, plan: PlanT) -> Sequence[str]:
+        """What C{execute} would do, in words, a line for each step; none: the plan tells it."""
+        return ()
 
     def dry_result(self, plan: PlanT) -> Any:
         """The opcode's result when only a dry run was asked for."""

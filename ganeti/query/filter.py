@@ -7,11 +7,11 @@ C{["&", ["=~", "name", "…"], ["!", …]]} (ganeti(7), Query filters).
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from typing import Any
 
 from ganeti.errors import QueryFilterParseError
+from ganeti.utils.globs import glob_expression
 
 Filter = list[Any]
 
@@ -147,7 +147,7 @@ class _Parser:
         glob = self._string()
         if glob is None:
             return None
-        return _signed(negated, ["=~", field, "^" + fnmatch.translate(glob)])
+        return _signed(negated, ["=~", field, glob_expression(glob)])
 
     def _signed(self, sign: str) -> bool | None:
         if self._literal("=" + sign):

@@ -20,7 +20,7 @@ from ganeti.query.common_fields import (
     ordered,
     stamp_fields,
 )
-from ganeti.query.console import console_of
+from ganeti.query.console import ConsoleHost, console_of
 from ganeti.query.fields import (
     NODATA,
     OFFLINE,
@@ -129,6 +129,14 @@ def _runtime(name: str) -> Callable[[Row], Any]:
     return get
 
 
+def _console(row: Row) -> Any:
+    """Nothing of a node that does not answer; one that is offline is known not to."""
+    if row.found.missing is NODATA:
+        return NODATA
+    ndparams = row.view.config.filled_ndparams(row.primary)
+    return console_of(row.instance, row.hvparams, ConsoleHost(row.primary.name, ndparams.ssh_port))
+
+
 def _live_fields() -> list[Field]:
     live = Need.INSTANCES
     return [
@@ -159,8 +167,8 @@ def _own_fields() -> list[Field]:
         _plain("os", "OS", "Operating system definition, with its variant"),
         Field("network_port", "Network_port", Kind.OTHER, "TCP port of its graphical console",
               lambda row: unavailable_if_none(row.instance.network_port)),
-        Field("console", "Console", Kind.OTHER, "How to reach its console",
-              lambda row: console_of(row.instance)),
+        Field("console", "Console", Kind.OTHER, "How to reach its console", _console,
+              Need.INSTANCES),
         *stamp_fields(lambda row: row.instance, "instance"),
         *identity_fields(lambda row: row.instance, "instance"),
     ]  # fmt: skip

@@ -30,7 +30,6 @@ from ganeti.query.fields import (
     Need,
     Resource,
     table,
-    unavailable_if_none,
 )
 from ganeti.query.once import once
 from ganeti.query.view import View
@@ -92,10 +91,10 @@ def _own_fields() -> list[Field]:
         _own("master_candidate", "MasterC", "Holds a copy of the configuration"),
         _own("master_capable", "MasterCapable", "May become a master candidate"),
         _own("vm_capable", "VMCapable", "May run instances"),
-        _own("hv_state", "HypervisorState", "Hypervisor state as set by the admin", Kind.OTHER,
-             "hv_state_static"),
-        _own("disk_state", "DiskState", "Disk state as set by the admin", Kind.OTHER,
-             "disk_state_static"),
+        Field("hv_state", "HypervisorState", Kind.OTHER, "Hypervisor state as set by the admin",
+              lambda row: row.node.hv_state_static or UNAVAILABLE),
+        Field("disk_state", "DiskState", Kind.OTHER, "Disk state as set by the admin",
+              lambda row: row.node.disk_state_static or UNAVAILABLE),
         Field("master", "IsMaster", Kind.BOOL, "Is the master",
               lambda row: row.node.uuid == row.view.config.cluster.master_node),
         Field("role", "Role", Kind.TEXT,
@@ -148,7 +147,8 @@ def _live(
 ) -> Field:
     def value(row: Row) -> Any:
         found = row.resources
-        return found if isinstance(found, Missing) else unavailable_if_none(get(found))
+        told = found if isinstance(found, Missing) else get(found)
+        return NODATA if told is None else told
 
     return Field(name, title, kind, doc, value, Need.RESOURCES)
 

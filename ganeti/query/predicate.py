@@ -9,13 +9,13 @@ that has no value in a row is true: such a row is kept.
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ganeti.errors import ParameterError
 from ganeti.query.fields import Field, Matching, Missing, Need
+from ganeti.utils.patterns import compile_pattern
 
 MAX_DEPTH = 100
 
@@ -189,8 +189,8 @@ def _matching(field: Field, value: Any) -> Test:
     if not isinstance(value, str):
         raise _unlike(field, value)
     try:
-        pattern = re.compile(value)
-    except (re.error, RecursionError, OverflowError) as err:
+        pattern = compile_pattern(value)
+    except ValueError as err:
         raise ParameterError(f"Invalid regular expression {_short(value)}: {err}") from err
 
     def test(row: Any) -> bool:

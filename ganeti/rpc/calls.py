@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from ganeti.errors import ParseError
 from ganeti.model import codec
 from ganeti.model.disk import Disk
+from ganeti.model.findings import NodeFindings, ParameterFile, Peer
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.live import HookResult, InstanceRuntime, InstanceSpec, NodeResources, OsInfo
 from ganeti.model.secret import Secret
@@ -32,6 +33,8 @@ MASTER = frozenset({Role.MASTER})
 MASTER_AND_CANDIDATES = frozenset({Role.MASTER, Role.CANDIDATE})
 
 Seconds = Annotated[float, Meta(ge=0, le=7 * 86400)]
+POWERCYCLE_DELAY_S = 5.0
+"""Between a node's answer and its restart, so that the answer is heard."""
 
 
 class Call(Struct, Generic[R], frozen=True, kw_only=True, tag_field="call"):
@@ -218,6 +221,36 @@ class StorePosition(Call[LogPosition], frozen=True, kw_only=True, tag="store_pos
     roles: ClassVar[frozenset[Role]] = MASTER_AND_CANDIDATES
 
 
+class VerifyNode(Call[NodeFindings], frozen=True, kw_only=True, tag="verify_node"):
+    """
+    What is there of all this? One call with every question of a verification.
+
+    Paths are those of a real machine; a node of a virtual cluster puts its root before them.
+    """
+
+    timeout_s: ClassVar[float] = 60.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    answer_limit: ClassVar[int] = 8 << 20
+    certificates: bool = False
+    machine: bool = False
+    """Is the machine set up at all?"""
+    hypervisors: tuple[HypervisorName, ...] = ()
+    parameter_files: tuple[ParameterFile, ...] = ()
+    files: tuple[str, ...] = ()
+    """Checksums of these."""
+    peers: tuple[Peer, ...] = ()
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1811
+    """On which peers are to answer."""
+    bridges: tuple[str, ...] = ()
+    oses: bool = False
+    disks: tuple[Disk, ...] = ()
+    templates: tuple[DiskTemplate, ...] = ()
+    """Where to look for disks that nobody asked about."""
+    storage: tuple[tuple[str, str], ...] = ()
+    """(storage type, directory) of file storage."""
+    programs: tuple[str, ...] = ()
+
+
 # -- Membership and the cluster's state
 
 
@@ -239,7 +272,11 @@ class SetRole(Call[None], frozen=True, kw_only=True, tag="set_role"):
 
 
 class WriteSsconf(Call[None], frozen=True, kw_only=True, tag="write_ssconf"):
-    """Write ssconf files; on nodes that do not write them from their own copy of the log."""
+    """
+    Write ssconf files.
+
+    A candidate writes all its files again, from its own copy of the log.
+    """
 
     roles: ClassVar[frozenset[Role]] = MASTER
     changes: ClassVar[bool] = True
@@ -401,6 +438,19 @@ class RemoveDisk(Call[None], frozen=True, kw_only=True, tag="remove_disk"):
         return f"disk/{self.disk.uuid}"
 
 
+class RenameDisk(Call[None], frozen=True, kw_only=True, tag="rename_disk"):
+    """Move a disk to the place of C{renamed}, the same disk; one that is there is moved already."""
+
+    timeout_s: ClassVar[float] = 300.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    disk: Disk
+    renamed: Disk
+
+    def object_key(self) -> str:
+        return f"disk/{self.disk.uuid}"
+
+
 class ActivateDisk(Call[str], frozen=True, kw_only=True, tag="activate_disk"):
     """Make a disk usable and return its path."""
 
@@ -461,6 +511,35 @@ class StopInstance(Call[None], frozen=True, kw_only=True, tag="stop_instance"):
 
     def limit_s(self) -> float:
         return self.shutdown_timeout_s + 120
+
+
+class RebootInstance(Call[None], frozen=True, kw_only=True, tag="reboot_instance"):
+    """
+    Start a running instance anew at once, with the parameters in C{spec}.
+
+    After a crash of the node's daemon one that does not run any more is started.
+    """
+
+    timeout_s: ClassVar[float] = 300.0
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    spec: InstanceSpec
+
+    def object_key(self) -> str:
+        return f"instance/{self.spec.instance.name}"
+
+
+class SetMemory(Call[None], frozen=True, kw_only=True, tag="set_memory"):
+    """Give a running instance more or less memory."""
+
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+    name: str
+    hypervisor: HypervisorName
+    memory_mib: Annotated[int, Meta(ge=1)]
+
+    def object_key(self) -> str:
+        return f"instance/{self.name}"
 
 
 class RunOsCreate(Call[None], frozen=True, kw_only=True, tag="run_os_create"):
@@ -545,6 +624,20 @@ class Delay(Call[None], frozen=True, kw_only=True, tag="delay"):
         return self.duration_s + 30
 
 
+class PowercycleNode(Call[None], frozen=True, kw_only=True, tag="powercycle_node"):
+    """
+    Restart the machine at once, soon after the answer.
+
+    On a node of a virtual cluster: its daemons, and nothing else.
+    """
+
+    roles: ClassVar[frozenset[Role]] = MASTER
+    changes: ClassVar[bool] = True
+
+    def object_key(self) -> str:
+        return "power"
+
+
 NodeCall = (
     NodeVersion
     | GetNodeInfo
@@ -557,6 +650,7 @@ NodeCall = (
     | CheckFileStorage
     | ListRequests
     | StorePosition
+    | VerifyNode
     | SetRole
     | WriteSsconf
     | StoreAppend
@@ -569,14 +663,18 @@ NodeCall = (
     | CancelTask
     | CreateDisk
     | RemoveDisk
+    | RenameDisk
     | ActivateDisk
     | DeactivateDisk
     | StartInstance
     | StopInstance
+    | RebootInstance
+    | SetMemory
     | RunOsCreate
     | RunOsRename
     | RunHooks
     | Delay
+    | PowercycleNode
 )
 
 CALLS: dict[str, type[Call[Any]]] = {

@@ -151,6 +151,15 @@ def load_identity(paths: Paths) -> NodeIdentity:
     )
 
 
+def expiry(path: str) -> float:
+    """
+    Until when the certificate in a file is valid, in seconds since the epoch.
+
+    @raise X509CertError: it is missing or damaged.
+    """
+    return _load(_read(path), path).not_valid_after_utc.timestamp()
+
+
 def load_authority(paths: Paths) -> Authority:
     """@raise X509CertError: this node does not hold the authority's key, or it is damaged."""
     return Authority(

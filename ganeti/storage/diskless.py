@@ -25,6 +25,9 @@ class DisklessBlockDevices:
     async def remove(self, disk: Disk, own_only: bool = False) -> None:
         """There is none."""
 
+    async def rename(self, disk: Disk, renamed: Disk) -> None:
+        self._refuse(disk)
+
     async def activate(self, disk: Disk) -> str:
         self._refuse(disk)
 

@@ -60,6 +60,9 @@ class FileBlockDevices:
     async def remove(self, disk: Disk, own_only: bool = False) -> None:
         await self._threads.run(self._thd_remove, disk, own_only)
 
+    async def rename(self, disk: Disk, renamed: Disk) -> None:
+        await self._threads.run(self._thd_rename, disk, renamed)
+
     async def activate(self, disk: Disk) -> str:
         return await self._threads.run(self._thd_activate, disk)
 
@@ -102,6 +105,13 @@ class FileBlockDevices:
             log.warn("Leaving what is there: {err}", err=err)  # so create() left it, too
         except OSError as err:
             raise _as_storage_error(err, f"Cannot remove disk {place}") from err
+
+    def _thd_rename(self, disk: Disk, renamed: Disk) -> None:
+        old, new = self._thd_place(disk), self._thd_place(renamed)
+        try:
+            files.move(old, new)
+        except OSError as err:
+            raise _as_storage_error(err, f"Cannot move disk {old} to {new}") from err
 
     def _thd_activate(self, disk: Disk) -> str:
         place = self._thd_place(disk)

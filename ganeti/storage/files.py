@@ -154,6 +154,37 @@ def unlink(place: Place) -> None:
     reach("disk.remove.after", name)
 
 
+def move(old: Place, new: Place) -> None:
+    """
+    Give a file another place durably, and remove the directories that are empty then.
+
+    One that is at the new place only was moved before.
+    """
+    name = new.parts[-1]
+    reach("disk.rename.before", name)
+    if old == new or not _exists(old):
+        length(new)
+    elif _exists(new):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new))
+    else:
+        _move(old, new)
+    reach("disk.rename.moved", name)
+    _remove_empty_folders(old)
+    reach("disk.rename.after", name)
+
+
+def _move(old: Place, new: Place) -> None:
+    try:
+        with folder(old) as source, folder(new, make=True) as target:
+            os.rename(old.parts[-1], new.parts[-1], src_dir_fd=source, dst_dir_fd=target)
+            os.fsync(target)
+            os.fsync(source)
+    except OSError:
+        with contextlib.suppress(OSError):
+            _remove_empty_folders(new)
+        raise
+
+
 def _remove_empty_folders(place: Place) -> None:
     for depth in range(len(place.parts) - 1, 0, -1):
         inner = Place(place.base, place.parts[:depth])

@@ -38,6 +38,16 @@ class IBlockDevice(Interface):
             that may have been refused because something else is at the disk's place.
         """
 
+    async def rename(disk: Disk, renamed: Disk) -> None:
+        """
+        Move a disk, which is not in use, from its place to that of C{renamed}, durably.
+
+        Both describe the same disk (by uuid). One that is there already is fine.
+
+        @raise StorageError: there is no such disk at either place, or something else at the
+            new one; nothing changed.
+        """
+
     async def activate(disk: Disk) -> str:
         """
         Make a disk usable on this node, and return its path.

@@ -42,6 +42,18 @@ class MemoryBlockDevices:
             self._disks.pop(path, None)
         reach("disk.remove.after", path)
 
+    async def rename(self, disk: Disk, renamed: Disk) -> None:
+        old, new = _path(disk), _path(renamed)
+        reach("disk.rename.before", new)
+        if old != new:
+            owner, _ = self._disks.get(new, ("", 0))
+            if owner not in ("", disk.uuid):
+                raise StorageError(f"Cannot move disk {old} to {new}: disk {owner} is there")
+            if old in self._disks and not owner:
+                self._disks[new] = self._disks.pop(old)
+        await self.activate(renamed)
+        reach("disk.rename.after", new)
+
     async def activate(self, disk: Disk) -> str:
         path = _path(disk)
         if path not in self._disks:

@@ -68,6 +68,11 @@ class Copy:
         """Take one part of a snapshot over, as L{Replica.snapshot_part} does."""
         return await self._replica.snapshot_part(term, snapshot_id, number, part, last)
 
+    def rewrite(self) -> None:
+        """Write config.data and ssconf again, whatever is in them."""
+        if self._projection is not None:
+            self._projection.rewrite()
+
     async def close(self) -> None:
         """Finish what is under way, and let go of the files."""
         await self._replica.close()

@@ -30,6 +30,8 @@ _ARCHIVE_JOB = """
 """
 _CHECKPOINT_BYTES = 2 << 20
 _PROBE_BYTES = 128 << 10
+_MAX_INTEGER = (1 << 63) - 1
+"""Of SQLite."""
 
 
 class Database:
@@ -174,10 +176,12 @@ class Database:
     def job_log(self, job_id: int, after: int = 0) -> list[bytes]:
         """The lines of a job's log with serial numbers above C{after}, in order."""
         sql = "SELECT body FROM job_log WHERE job_id = ? AND serial > ? ORDER BY serial"
-        return [row[0] for row in self._rows(sql, (job_id, after))]
+        return [row[0] for row in self._rows(sql, (job_id, min(after, _MAX_INTEGER)))]
 
     def archived_job(self, job_id: int) -> bytes | None:
-        """The body of an archived job."""
+        """The body of an archived job; no job has a number that SQLite cannot hold."""
+        if abs(job_id) > _MAX_INTEGER:
+            return None
         found = self._rows("SELECT body FROM archive WHERE id = ?", (job_id,))
         return found[0][0] if found else None
 

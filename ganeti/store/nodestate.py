@@ -8,9 +8,11 @@ from typing import ParamSpec, TypeVar
 from twisted.internet.interfaces import IReactorFromThreads
 from zope.interface import Attribute, Interface, implementer
 
-from ganeti.store.nodestate_db import NodeDatabase, Request, RequestState, RoleRow
+from ganeti.store.nodestate_db import NodeDatabase
+from ganeti.store.nodestate_rows import Request, RequestState, RoleRow
 from ganeti.store.sqlite import SyncError
-from ganeti.store.thread import InPlace, OneThread, Runner
+from ganeti.store.thread import InPlace, OneThread, Runs
+from ganeti.store.together import Together
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,15 +86,13 @@ class INodeState(Interface):
         """Finish what is under way and let go of the file."""
 
 
-@implementer(INodeState)
 class _NodeState:
-    """INodeState over a NodeDatabase, whichever thread that is used in."""
+    """Most of INodeState over a NodeDatabase, whichever thread that is used in."""
 
-    def __init__(self, database: NodeDatabase, runner: Runner, on_fatal: Fatal) -> None:
+    def __init__(self, database: NodeDatabase, runner: Runs, on_fatal: Fatal) -> None:
         self._database = database
         self._on_fatal = on_fatal
         self._runner = runner
-        self._closed = False
         self.role: RoleRow | None = database.role()
         self.promised_term: int = database.promised_term()
 
@@ -129,12 +129,6 @@ class _NodeState:
     async def requests(self) -> tuple[Request, ...]:
         return await self._run(self._database.requests)
 
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            await self._run(self._database.close)
-            self._runner.close()
-
     async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await self._runner.run(function, *args, **kwargs)
@@ -143,8 +137,15 @@ class _NodeState:
             raise
 
 
+@implementer(INodeState)
 class SqliteNodeState(_NodeState):
-    """node.db in a thread of its own."""
+    """node.db in a thread of its own; what waits for it is written together."""
+
+    def __init__(self, database: NodeDatabase, thread: OneThread, on_fatal: Fatal) -> None:
+        self._thread = thread
+        self._together = Together(thread, database)
+        self._closed = False
+        super().__init__(database, self._together, on_fatal)
 
     @classmethod
     async def open(
@@ -162,7 +163,15 @@ class SqliteNodeState(_NodeState):
             thread.close()
             raise
 
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._together.drained()
+            await self._thread.run(self._database.close)
+            self._thread.close()
 
+
+@implementer(INodeState)
 class MemoryNodeState(_NodeState):
     """
     The same in memory, for nodes simulated in one process.

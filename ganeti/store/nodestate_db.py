@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
-
-import msgspec
 
 from ganeti import errors
 from ganeti.store import sqlite
+from ganeti.store.nodestate_rows import Request, RequestState, RoleRow, job_of
 from ganeti.utils import durable, failpoints
 
 _SCHEMA_VERSION = 1
@@ -38,41 +38,8 @@ CREATE INDEX request_of_job ON request (job_id);
 """
 _CHECKPOINT_EVERY = 200
 
-
-class RequestState(StrEnum):
-    """What a node knows of a request."""
-
-    OPEN = "open"
-    DONE = "done"
-    TOMBSTONE = "tombstone"
-
-
-class RoleRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The role record as the node keeps it: whose term it is, and its encoded content."""
-
-    term: int
-    record: bytes
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One changing call that this node was sent, or was told never to run."""
-
-    id: str
-    state: RequestState
-    call: bytes | None = None
-    answer: bytes | None = None
-    pid: int | None = None
-    pid_started: int | None = None
-
-    @property
-    def job_id(self) -> int:
-        return job_of(self.id)
-
-
-def job_of(request_id: str) -> int:
-    """The job that C{request_id}, "job/opcode/step", belongs to; 0 when it names none."""
-    head = request_id.partition("/")[0]
-    return int(head) if head.isascii() and head.isdecimal() else 0
+Outcome = tuple[Any, errors.StorageError | None]
+"""What a call returned, or what it raised."""
 
 
 class NodeDatabase:
@@ -96,6 +63,7 @@ class NodeDatabase:
             self._unlock()
             raise
         self._since_checkpoint = 0
+        self._group: list[str] | None = None
 
     def _prepare(self) -> None:
         try:
@@ -119,6 +87,28 @@ class NodeDatabase:
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
+        """
+        Call methods of this object in one transaction: it is durable when this one returns.
+
+        @return: what became of each, in their order.
+        @raise errors.StorageError: none of them has changed anything.
+        """
+        if len(calls) == 1:
+            return [_outcome(calls[0])]
+        with self._grouped():
+            return [_outcome(call) for call in calls]
+
+    @contextmanager
+    def _grouped(self) -> Iterator[None]:
+        written = self._group = list[str]()
+        try:
+            with sqlite.transaction(self._connection, self.path):
+                yield
+        finally:
+            self._group = None
+        self._wrote(written)
 
     def role(self) -> RoleRow | None:
         """The role record, or None on a node that no cluster has set up."""
@@ -256,18 +246,39 @@ class NodeDatabase:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as err:
+            if self._group is not None:
+                raise  # all of the group fails
             raise sqlite.translated(err, self.path) from err
 
     def _write(self, what: str, statements: list[tuple[str, tuple[object, ...]]]) -> None:
         failpoints.reach("nodestate.write.before", what)
-        with sqlite.transaction(self._connection, self.path) as connection:
-            for sql, values in statements:
-                connection.execute(sql, values)
-        failpoints.reach("nodestate.write.after", what)
-        self._since_checkpoint += 1
+        if self._group is not None:
+            self._execute(statements)
+            self._group.append(what)
+            return
+        with sqlite.transaction(self._connection, self.path):
+            self._execute(statements)
+        self._wrote([what])
+
+    def _execute(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
+        for sql, values in statements:
+            self._connection.execute(sql, values)
+
+    def _wrote(self, written: Sequence[str]) -> None:
+        """It is durable now."""
+        for what in written:
+            failpoints.reach("nodestate.write.after", what)
+        self._since_checkpoint += len(written)
         if self._since_checkpoint >= _CHECKPOINT_EVERY:
             self._since_checkpoint = 0
             sqlite.checkpoint(self._connection, self.path)
+
+
+def _outcome(call: Callable[[], Any]) -> Outcome:
+    try:
+        return call(), None
+    except errors.StorageError as err:
+        return None, err
 
 
 def _request(row: tuple[str, str, bytes | None, bytes | None, int | None, int | None]) -> Request:

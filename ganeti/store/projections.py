@@ -67,11 +67,15 @@ class ConfigFiles:
 
     def __init__(self, paths: Paths, unknown: Callable[[], Unknown]) -> None:
         """@param unknown: says which keys of an imported file are to be merged back."""
-        self._path = paths.config_data
+        self._paths = paths
         self._unknown = unknown
         self._merged: Unknown | None = None
         self._cache = EncodedObjects()
         self._ssconf = SsconfFiles(paths)
+
+    def forget(self) -> None:
+        """Look at all files again, and write those that others have changed."""
+        self._ssconf = SsconfFiles(self._paths)
 
     def write(self, config: Configuration) -> None:
         """@raise OSError, GanetiError: not all is written; try again later."""
@@ -79,12 +83,12 @@ class ConfigFiles:
         if unknown is not self._merged:
             self._merged, self._cache = unknown, EncodedObjects()
         data = build_config_data(config, unknown, self._cache)
-        durable.write_atomic(self._path, data, CONFIG_DATA_MODE)
+        durable.write_atomic(self._paths.config_data, data, CONFIG_DATA_MODE)
         self._ssconf.write(build_ssconf(config))
 
     def remove(self) -> None:
         """A node that is no candidate any more keeps no config.data; ssconf stays."""
-        durable.remove(self._path)
+        durable.remove(self._paths.config_data)
 
 
 class ConfigProjection:
@@ -99,6 +103,7 @@ class ConfigProjection:
         self._files = files
         self._runner = runner
         self._clock = clock
+        self._latest: Configuration | None = None
         self._wanted: Configuration | None = None
         self._written: Configuration | None = None
         self._not_before_s = 0.0
@@ -115,7 +120,14 @@ class ConfigProjection:
     def want(self, config: Configuration) -> None:
         """From now on the files should show C{config}."""
         if config.cluster_record is not None and config is not self._written:
-            self._wanted = config
+            self._wanted = self._latest = config
+            self._schedule()
+
+    def rewrite(self) -> None:
+        """Write the files again, whatever is in them."""
+        self._files.forget()
+        if self._latest is not None:
+            self._wanted = self._latest
             self._schedule()
 
     def _schedule(self) -> None:

@@ -14,12 +14,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Runner(Protocol):
+class Runs(Protocol):
     """Runs blocking functions one after another, in the order asked."""
 
     def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Deferred[T]: ...
+
+
+class Runner(Runs, Protocol):
+    """The same, with something to let go of."""
 
     def close(self) -> None: ...
 

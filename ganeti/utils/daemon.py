@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.logger import ILogObserver
 from twisted.python.usage import Options, UsageError
@@ -25,12 +25,28 @@ from ganeti.version import RELEASE
 
 
 class DaemonOptions(Options):
-    """What every daemon's plugin takes; those that listen add C{port} and C{bind}."""
+    """
+    What every daemon's plugin takes; those that listen add C{port} and C{bind}.
 
-    longdesc = ""  # else it is taken from the running script
+    @cvar daemon: its name.
+    """
+
+    daemon: ClassVar[str]
     optParameters = [
         ["ready-fd", None, "-1", "Tell this descriptor when ready, or why not."],
     ]
+
+    def getSynopsis(self) -> str:
+        """How it is called: by its own name, and not as a part of twistd."""
+        return f"Usage: {self.daemon} [-f] [-d] [options]"
+
+    @property
+    def longdesc(self) -> str:
+        """What help says at the end."""
+        return (
+            "With -f (--foreground) it stays at the terminal and logs there, with -d (--debug) it"
+            f" logs more. Example: {self.daemon} -f -d"
+        )
 
     def postOptions(self) -> None:
         """Check what is a number."""

@@ -13,6 +13,9 @@ import struct
 
 from ganeti.errors import PidFileLockError
 
+RUNNING_ALREADY = "the daemon is running already"
+"""How the message of a refused lock ends."""
+
 # struct flock of fcntl(2): type, whence, start, length, pid.
 _FLOCK = struct.Struct("hhqqi0q")
 
@@ -38,9 +41,7 @@ class PidFile:
         except OSError as err:
             os.close(fd)
             if isinstance(err, BlockingIOError | PermissionError):
-                raise PidFileLockError(
-                    f"{self._path} is locked: the daemon is running already"
-                ) from err
+                raise PidFileLockError(f"{self._path} is locked: {RUNNING_ALREADY}") from err
             raise
         self._fd = fd
 

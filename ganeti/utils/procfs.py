@@ -24,18 +24,31 @@ def is_zombie(pid: int) -> bool:
 def group_members(pgid: int) -> list[int]:
     """The processes of a group that still run; zombies do not count."""
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            fields = _stat(int(name))
-            if fields and int(fields[2]) == pgid and fields[0] not in "ZX":
-                found.append(int(name))
+    for pid in process_ids():
+        fields = _stat(pid)
+        if fields and int(fields[2]) == pgid and fields[0] not in "ZX":
+            found.append(pid)
     return found
+
+
+def process_ids() -> list[int]:
+    """All processes of the machine."""
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
 
 
 def command_line(pid: int) -> list[str]:
     """The arguments that a process was started with; empty when it is gone."""
+    return _words(f"/proc/{pid}/cmdline")
+
+
+def environment(pid: int) -> list[str]:
+    """C{NAME=VALUE} as a process was started with; empty when it is gone, or somebody else's."""
+    return _words(f"/proc/{pid}/environ")
+
+
+def _words(path: str) -> list[str]:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+        with open(path, "rb") as stream:
             data = stream.read(1 << 20)
     except OSError:
         return []

@@ -55,6 +55,12 @@ def printable(output: bytes) -> str:
     return output.decode(errors="replace").translate(_SHOWN)
 
 
+def printable_line(text: str, limit: int) -> str:
+    """One line of at most C{limit} characters, which does nothing to a terminal either."""
+    line = text if len(text) <= limit else f"{text[:limit]}…"
+    return " ".join(line.splitlines()).translate(_SHOWN)
+
+
 def nice_sort_key(name: str) -> tuple[tuple[int, int | str], ...]:
     """A key that sorts C{node2} before C{node10}."""
     return tuple(

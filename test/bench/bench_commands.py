@@ -32,6 +32,7 @@ ADD = (
     "--no-install",
     "--no-start",
 )
+ANYWAY = "--force-multiple"
 ADD_TO = ("--ignore-ipolicy", "--no-nics", "-B", "memory=128M", "-n", "node2.example.com")
 
 
@@ -51,6 +52,8 @@ def measure(cluster: VirtualCluster) -> None:
     client = Client(cluster.paths(1).query_socket)
     jobs(client)
     commands(cluster)
+    verification(cluster)
+    many_startups(cluster, client)
     many_instances(cluster, client)
     client.close()
 
@@ -123,6 +126,10 @@ def commands(cluster: VirtualCluster) -> None:
         return lambda: cluster.run(*argv).good()
 
     show("gnt-cluster version", timed(run("gnt-cluster", "version"), 20), "[80 ms]")
+    show("gnt-job list", timed(run("gnt-job", "list"), 20), "[80 ms]")
+    completing = ("gnt-instance", "--complete", "bash", "=:")
+    show("a tab after 'sta'", timed(run(*completing, "gnt-instance sta"), 20), "[80 ms]")
+    show("a tab for a name", timed(run(*completing, "gnt-instance info "), 20), "[100 ms]")
     names = iter(f"bench{number}.example.com" for number in range(100))
     add = timed(lambda: run(*ADD, *ADD_TO, next(names))(), 10)
     show("gnt-instance add -t diskless --no-install --no-start", add, "[200 ms]")
@@ -134,22 +141,57 @@ def commands(cluster: VirtualCluster) -> None:
     show("gnt-instance shutdown", down, "[200 ms]")
 
 
-def many_instances(cluster: VirtualCluster, client: Client) -> None:
-    """List 200 instances."""
-    ops = [instance_op(f"many{number}.example.com") for number in range(190)]
-    answers = client.call("SubmitManyJobs", [[[op] for op in ops]])
+def verification(cluster: VirtualCluster) -> None:
+    """Of 3 nodes with 20 instances, every other of which runs."""
+    client = Client(cluster.paths(1).query_socket)
+    names = [f"check{number}.example.com" for number in range(10)]
+    create(client, [instance_op(name) for name in names])
+    cluster.run("gnt-instance", "startup", ANYWAY, *names).good()
+    rest(2.0)
+    verify = timed(lambda: cluster.run("gnt-cluster", "verify"), 10)
+    show("gnt-cluster verify, 3 nodes, 20 instances", verify, "[500 ms]")
+    client.close()
+
+
+def many_startups(cluster: VirtualCluster, client: Client) -> None:
+    """100 in one go; then all are down again."""
+    nodes = [f"node{number}.example.com" for number in (1, 2, 3)]
+    names = [f"start{number}.example.com" for number in range(100)]
+    create(client, [instance_op(name, nodes[at % 3]) for at, name in enumerate(names)])
+    up, down = [], []
+    for _ in range(3):
+        rest(2.0)
+        up += timed(lambda: cluster.run("gnt-instance", "startup", ANYWAY, *names).good(), 1)
+        rest(2.0)
+        down += timed(lambda: cluster.run("gnt-instance", "shutdown", ANYWAY, *names).good(), 1)
+    show("gnt-instance startup of 100 instances", up, "[1500 ms]")
+    show("gnt-instance shutdown of 100 instances", down, "")
+
+
+def rest(seconds: float) -> None:
+    """Let what follows the jobs come to an end."""
+    wait_for(lambda: False, seconds)
+
+
+def create(client: Client, ops: list[dict[str, object]]) -> float:
+    """Make instances, a job for each; the seconds that it took."""
     begin = time.perf_counter()
-    for good, job_id in answers:
+    for good, job_id in client.call("SubmitManyJobs", [[[op] for op in ops]]):
         assert good, job_id
         wait_final(client, job_id)
-    rate = 190 / (time.perf_counter() - begin)
-    print(f"{'190 diskless instances created':52} {rate:9.0f} jobs/s")
-    wait_for(lambda: False, 2.0)  # let what follows the jobs come to rest
+    return time.perf_counter() - begin
+
+
+def many_instances(cluster: VirtualCluster, client: Client) -> None:
+    """List 200 instances."""
+    rate = 80 / create(client, [instance_op(f"many{number}.example.com") for number in range(80)])
+    print(f"{'80 diskless instances created':52} {rate:9.0f} jobs/s")
+    rest(2.0)
     listing = timed(lambda: cluster.run("gnt-instance", "list").good(), 20)
     show("gnt-instance list, 200 instances", listing, "[100 ms]")
 
 
-def instance_op(name: str) -> dict[str, object]:
+def instance_op(name: str, node: str = "node3.example.com") -> dict[str, object]:
     return {
         "OP_ID": "OP_INSTANCE_CREATE",
         "reason": [],
@@ -162,7 +204,7 @@ def instance_op(name: str) -> dict[str, object]:
         "ignore_ipolicy": True,
         "no_install": True,
         "start": False,
-        "pnode": "node3.example.com",
+        "pnode": node,
         "name_check": False,
         "ip_check": False,
     }

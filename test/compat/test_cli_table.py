@@ -13,7 +13,15 @@ from ganeti.cli.parser import EVERYWHERE
 from ganeti.cli.program import Command, Opt
 
 TABLE = json.loads((Path(__file__).parent / "interface" / "cli.json").read_text())
-PROGRAMS = ("gnt-cluster", "gnt-debug", "gnt-instance", "gnt-job", "gnt-node", "gnt-os")
+PROGRAMS = (
+    "gnt-cluster",
+    "gnt-debug",
+    "gnt-group",
+    "gnt-instance",
+    "gnt-job",
+    "gnt-node",
+    "gnt-os",
+)
 COMMANDS = [(name, command) for name in PROGRAMS for command in load_program(name).commands]
 
 # Where ours is something else on purpose: (option, what) and why.
@@ -78,6 +86,22 @@ def _const(text: Any) -> Any:
     if isinstance(text, str) and text.startswith("frozenset("):
         return frozenset(text[len("frozenset({") : -2].replace("'", "").split(", "))
     return text
+
+
+NAMED = {"101": "node", "103": "os", "106": "iallocator", "108": "nodes", "109": "group"}
+"""What the table's completion codes stand for."""
+
+
+@pytest.mark.parametrize(("program", "command"), COMMANDS, ids=_ids)
+def test_values(program: str, command: Command) -> None:
+    """Options whose values name objects say so, for completion."""
+    wanted = {
+        name: NAMED[found["completion"]]
+        for name, found in _wanted_options(program, command.name).items()
+        if isinstance(found.get("completion"), str)
+    }
+    ours = {opt.name: opt.values for opt in command.options}
+    assert {name: ours[name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(("program", "command"), COMMANDS, ids=_ids)

@@ -15,7 +15,9 @@ from twisted.internet.defer import Deferred
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
-from ganeti.model.live import NodeResources, OsInfo
+from ganeti.model.group import NodeGroup
+from ganeti.model.instance import AdminState
+from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, PartialNicParams
@@ -40,8 +42,15 @@ OURS = {path: entry for path, entry in TABLE["paths"].items() if entry["opcode"]
 REQUESTS: dict[str, dict[str, Any]] = {
     "OP_CLUSTER_POST_INIT": {},
     "OP_CLUSTER_DESTROY": {},
+    "OP_CLUSTER_VERIFY_GROUP": {"group_name": "default"},
+    "OP_CLUSTER_SET_PARAMS": {"candidate_pool_size": 5},
     "OP_NODE_ADD": {"node_name": "node4.example.com"},
     "OP_NODE_REMOVE": {"node_name": "node3.example.com"},
+    "OP_NODE_SET_PARAMS": {"node_name": "node3.example.com", "drained": True},
+    "OP_GROUP_ADD": {"group_name": "new"},
+    "OP_GROUP_REMOVE": {"group_name": "empty"},
+    "OP_GROUP_RENAME": {"group_name": "default", "new_name": "new"},
+    "OP_GROUP_SET_PARAMS": {"group_name": "default"},
     "OP_INSTANCE_CREATE": {
         "instance_name": "web1",
         "mode": "create",
@@ -54,7 +63,18 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "OP_INSTANCE_REMOVE": {"instance_name": "inst2"},
     "OP_INSTANCE_STARTUP": {"instance_name": "inst2"},
     "OP_INSTANCE_SHUTDOWN": {"instance_name": "inst2"},
+    "OP_INSTANCE_REBOOT": {"instance_name": "inst2", "reboot_type": "hard"},
+    "OP_INSTANCE_REINSTALL": {"instance_name": "inst3"},
+    "OP_INSTANCE_RENAME": {"instance_name": "inst3", "new_name": "web3"},
+    "OP_INSTANCE_SET_PARAMS": {"instance_name": "inst2", "runtime_mem": 128},
 }
+
+
+def _guest(_node: str, call: GetInstance) -> InstanceRuntime | None:
+    """Instance 2 runs."""
+    running = call.name.startswith("inst2")
+    return InstanceRuntime(name=call.name, memory_mib=128, vcpus=1) if running else None
+
 
 ANSWERS: dict[type, Any] = {
     NodeVersion: VersionInfo(
@@ -67,7 +87,7 @@ ANSWERS: dict[type, Any] = {
     ),
     GetOs: OsInfo(name="noop", path="/os", valid=True),
     GetNodeInfo: NodeResources(memory_free=4096),
-    GetInstance: None,
+    GetInstance: _guest,
     CheckFileStorage: "",
 }
 
@@ -76,20 +96,37 @@ MASTER, NODE2, NODE3, NODE4 = (node_uuid(number) for number in range(1, 5))
 NODES: dict[tuple[str, str], set[str]] = {
     ("cluster-init", "master"): {MASTER},
     ("cluster-destroy", "master"): {MASTER},
+    ("cluster-modify", "master"): {MASTER},
     ("node-add", "all existing nodes but the new one"): {MASTER, NODE2, NODE3},
     ("node-add", "the same + the new node"): {MASTER, NODE2, NODE3, NODE4},
     ("node-remove", "all nodes but the removed one"): {MASTER, NODE2},
+    ("node-modify", "master + target node"): {MASTER, NODE3},
+    ("group-add", "master"): {MASTER},
+    ("group-modify", "master"): {MASTER},
+    ("group-remove", "master"): {MASTER},
+    ("group-rename", "master + nodes of the group"): {MASTER, NODE2, NODE3},
     ("instance-add", "master + primary + secondaries"): {MASTER, NODE2},
     ("instance-remove", "master"): {MASTER},
     ("instance-remove", "nodes of the instance + master"): {MASTER, NODE2},
     ("instance-start", "master + all nodes of the instance"): {MASTER, NODE2},
     ("instance-stop", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-reboot", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-reinstall", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-rename", "master + all nodes of the instance"): {MASTER, NODE2},
+    ("instance-modify", "master + all nodes of the instance"): {MASTER, NODE2},
 }
+
+
+NOT_CHANGED = ("NEW_DISK_TEMPLATE (if changed)",)
+"""Variables of changes that REQUESTS does not ask for."""
 
 
 def hooks_of(op_name: str) -> HookPlan:
     """The hooks of an opcode in a cluster that lets it pass."""
-    config = make_config(nodes=3, instances=2)
+    config = make_config(nodes=3, instances=3)
+    config = config.with_instance(make_instance(3, 2, admin_state=AdminState.DOWN))
+    if op_name == "OP_GROUP_REMOVE":
+        config = config.with_group(NodeGroup(uuid=uuid_of(1, 2), name="empty"))
     if op_name == "OP_CLUSTER_DESTROY":
         config = make_config(nodes=1)
     job = FakeJob(config, dict(ANSWERS))
@@ -114,7 +151,8 @@ def test_path(path: str) -> None:
     entry = OURS[path]
     hooks = hooks_of(entry["opcode"])
     assert (hooks.path, hooks.object_type) == (path, entry["object_type"])
-    own = {name for name in entry["env"] if "(import)" not in name}
+    own = {name for word in entry["env"] if "(import)" not in word for name in _each_node(word)}
+    own = {name.removesuffix(" (if changed)") for name in own if name not in NOT_CHANGED}
     if entry["instance_env"]:
         general = {name for name in hooks.env if _instance_pattern(name)}
         assert general
@@ -124,13 +162,19 @@ def test_path(path: str) -> None:
     assert all(isinstance(value, str) for value in hooks.env.values())
 
 
+def _each_node(name: str) -> list[str]:
+    """A variable that there is for every node, by its names."""
+    nodes = [f"node{number}.example.com" for number in (1, 2, 3)]
+    return [name.replace("<node name>", node) for node in nodes]
+
+
 @pytest.mark.parametrize("path", sorted(OURS))
 def test_nodes(path: str) -> None:
-    """They run where the table says; destroy runs its own, within the operation."""
+    """They run where the table says; some run their own, within the operation."""
     entry = OURS[path]
     hooks = hooks_of(entry["opcode"])
     assert set(hooks.pre_nodes) == _nodes(path, entry["pre_nodes"])
-    if path == "cluster-destroy":
+    if path in ("cluster-destroy", "cluster-verify"):
         assert hooks.post_nodes == ()
     elif entry["post_nodes"].startswith("the same;"):
         assert set(hooks.post_nodes) == set(hooks.pre_nodes)

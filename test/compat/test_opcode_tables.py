@@ -22,6 +22,7 @@ from ganeti.opcodes import (
     summary,
 )
 from ganeti.opcodes.base import OpCode
+from ganeti.opcodes.modifications import Modification
 from ganeti.opcodes.test import OpTestDelay
 from ganeti.operations.registry import UNITS
 
@@ -97,8 +98,8 @@ _SIMPLE: dict[str, Shape] = {
 def _made_of(name: str, parts: list[Shape]) -> Shape:
     if name in ("private", "secret"):
         return "secret"
-    if name == "nonneg":
-        return ("int", 0, None)
+    if name in ("nonneg", "pos"):
+        return ("int", 0 if name == "nonneg" else 1, None)
     if name == "dict":  # keys are texts in JSON
         return ("dict", "str" if parts[0] == "any" else parts[0], parts[1])
     return (name, *parts)
@@ -123,8 +124,12 @@ def shape_of(kind: inspect.Type) -> Shape:
             return _enum([member.value for member in kind.cls])
         case inspect.LiteralType():
             return _enum(list(kind.values))
+        case inspect.VarTupleType(item_type=inspect.StructType(cls=cls) as item) if _modifies(cls):
+            return ("mods", shape_of(item.fields[-1].type)[1])
         case inspect.VarTupleType() | inspect.ListType():
             return ("list", shape_of(kind.item_type))
+        case inspect.FrozenSetType():
+            return ("set", shape_of(kind.item_type))
         case inspect.TupleType():
             return ("tuple", *map(shape_of, kind.item_types))
         case inspect.DictType():
@@ -138,6 +143,10 @@ def shape_of(kind: inspect.Type) -> Shape:
         case inspect.FloatType():
             return "float"
     raise AssertionError(f"no form for {kind}")
+
+
+def _modifies(cls: Any) -> bool:
+    return getattr(cls, "__origin__", cls) is Modification
 
 
 def fields_of(kind: type[OpCode]) -> dict[str, inspect.Field]:

@@ -80,6 +80,39 @@ class BlockDeviceContract:
         await self.storage.remove(self.disk(7))
         self.assertEqual(await self.storage.list(), ())
 
+    def moved(self, disk: Disk) -> Disk:
+        """The same disk, at a place in another folder."""
+        *folders, name = str(disk.logical_id[-1]).split("/")
+        place = "/".join([*folders[:-1], "renamed.example.com", name])
+        return replace(disk, logical_id=(*disk.logical_id[:-1], place))
+
+    async def test_rename(self: Any) -> None:
+        """A disk can be given another place, and its old one back; both may be repeated."""
+        disk = self.disk(1)
+        moved = self.moved(disk)
+        await self.storage.create(disk)
+        for there, back in ((disk, moved), (moved, disk)):
+            await self.storage.rename(there, back)
+            await self.restarted().rename(there, back)
+            self.assertEqual(await self.storage.list(), (back.logical_id[-1],))
+            self.assertEqual(await self.storage.size(back), 4)
+            self.assertIsNone(await self.storage.size(there))
+        await self.storage.rename(disk, disk)
+        self.assertEqual(await self.storage.size(disk), 4)
+
+    async def test_rename_refused(self: Any) -> None:
+        """Nothing is overwritten, and what is not there is named; nothing is left behind."""
+        disk, other = self.disk(1), self.disk(2)
+        await self.storage.create(other)
+        with self.assertRaisesRegex(GanetiError, str(self.moved(disk).logical_id[-1])):
+            await self.storage.rename(disk, self.moved(disk))
+        await self.storage.create(disk)
+        taken = replace(disk, logical_id=other.logical_id)
+        with self.assertRaisesRegex(StorageError, str(other.logical_id[-1])):
+            await self.storage.rename(disk, taken)
+        found = sorted(str(each.logical_id[-1]) for each in (disk, other))
+        self.assertEqual(list(await self.storage.list()), found)
+
     async def test_unknown(self: Any) -> None:
         """A disk that is not there cannot be used, as the text says; deactivating is fine."""
         disk = self.disk(1)

@@ -117,7 +117,8 @@ class JournalContract(TestCase):
         self.assertEqual(list((await self.reload()).jobs), [3])
         expected = replace(make_job(2, OpStatus.SUCCESS), archived=True)
         self.assertEqual(await self.journal.archived_job(2), expected)
-        self.assertIsNone(await self.journal.archived_job(3))
+        for number in (3, 0, -1, 1 << 70, -(1 << 70)):
+            self.assertIsNone(await self.journal.archived_job(number))
         self.assertEqual(await self.journal.archived_ids(), [1, 2])
         self.assertEqual(await self.journal.archived_ids(1, 5), [2])
         self.assertEqual([job.id for job in await self.journal.archived_jobs(0, 1)], [1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -142,6 +143,77 @@ def test_jobs(cluster: VirtualCluster) -> None:
 
 def _locks(cluster: VirtualCluster) -> str:
     return _gnt(cluster, "gnt-debug locks --no-headers").good().stdout
+
+
+def test_ended_jobs(cluster: VirtualCluster) -> None:
+    """Jobs wait with a priority, are waited for, found by filters, and archived."""
+    first = _submit(cluster, "-n node2 1")
+    second = _submit(cluster, "-n node2 0.1")
+    changed = _gnt(cluster, f"gnt-job change-priority --priority=high {second}").good()
+    assert changed.stdout.endswith(f"job {second} have been changed to -10\n")
+    assert _gnt(cluster, f"gnt-job wait {second}").good().stdout == ""
+    found = _gnt(cluster, "gnt-job list --finished --no-headers -o id", f"id >= {first}").good()
+    assert found.stdout == f"{first}\n{second}\n"
+    _gnt(cluster, f"gnt-job archive {first}").good()
+    assert re.match(r"Archived \d+ jobs", _gnt(cluster, "gnt-job autoarchive all").good().stdout)
+    listed = "gnt-job list --no-headers --separator=| -o id,status"
+    assert _gnt(cluster, listed).good().stdout == ""
+    archived = _gnt(cluster, f"{listed} --archived {first} {second}").good().stdout
+    assert archived == f"{first}|success|Y\n{second}|success|Y\n"
+
+
+def test_written_jobs(cluster: VirtualCluster, tmp_path: Path) -> None:
+    """Jobs are submitted as they are written down in a file."""
+    file = tmp_path / "delays.json"
+    file.write_text('[{"OP_ID": "OP_TEST_DELAY", "duration": 0.0}]')
+    ran = _gnt(cluster, f"gnt-debug submit-job --job-repeat=2 --timing-stats {file}").good()
+    assert "C:job       2\n" in ran.stdout
+
+
+def test_groups(cluster: VirtualCluster) -> None:
+    """A group's life, with a node in it for a while."""
+    _gnt(cluster, "gnt-group add --alloc-policy=last_resort rack2").good()
+    _gnt(cluster, "gnt-group assign-nodes rack2 node3").good()
+    changed = _gnt(cluster, "gnt-group modify --node-parameters=spindle_count=4 rack2").good()
+    assert changed.stdout == "Modified node group rack2\n - ndparams -> {'spindle_count': 4}\n"
+    assert "spindle_count: 4\n" in _gnt(cluster, "gnt-group info rack2").good().stdout
+    assert _gnt(cluster, "gnt-group show-ispecs-cmd rack2").stdout == "gnt-group add rack2\n"
+    _gnt(cluster, "gnt-group rename rack2 cellar").good()
+    listed = _gnt(cluster, "gnt-group list --no-headers --separator=| -o name,node_list").good()
+    assert listed.stdout.splitlines()[0] == "cellar|node3.example.com"
+    assert "not empty" in _gnt(cluster, "gnt-group remove cellar").stderr
+    _gnt(cluster, "gnt-group assign-nodes default node3").good()
+    planned = _gnt(cluster, "gnt-group remove --dry-run cellar").good()
+    assert planned.stderr.endswith("  remove node group cellar\n")
+    _gnt(cluster, "gnt-group remove cellar").good()
+    assert _gnt(cluster, "gnt-group list --no-headers -o name").good().stdout == "default\n"
+
+
+def test_tags(cluster: VirtualCluster, tmp_path: Path) -> None:
+    """Tags are added from words and files, listed, searched for and removed."""
+    (tmp_path / "tags").write_text("cold\n\ndry\n")
+    for object in ("gnt-cluster {} ", "gnt-node {} node2 ", "gnt-group {} default "):
+        _gnt(cluster, object.format(f"add-tags --from={tmp_path}/tags") + "old").good()
+        assert _gnt(cluster, object.format("list-tags")).good().stdout == "cold\ndry\nold\n"
+        _gnt(cluster, object.format("remove-tags") + "dry old").good()
+    found = _gnt(cluster, "gnt-cluster search-tags ^c.*d$").good().stdout
+    assert found == "/cluster cold\n/nodes/node2.example.com cold\n/nodegroup/default cold\n"
+
+
+def test_settings(cluster: VirtualCluster) -> None:
+    """The cluster's settings are planned, changed and sent again."""
+    planned = _gnt(cluster, "gnt-cluster modify --dry-run=json -B vcpus=2").good()
+    (plan,) = json.loads(planned.stdout)
+    assert plan["steps"] == ["set beparams/default/vcpus of the cluster to 2"]
+    _gnt(cluster, "gnt-cluster modify -B vcpus=2").good()
+    assert "    vcpus: 2\n" in _gnt(cluster, "gnt-cluster info").good().stdout
+    _gnt(cluster, "gnt-cluster modify -B vcpus=1").good()
+    assert _gnt(cluster, "gnt-cluster redist-conf").good().stdout == ""
+    _gnt(cluster, "gnt-os modify --hidden=yes busybox").good()
+    assert "busybox" not in _gnt(cluster, "gnt-os list").good().stdout
+    submitted = _gnt(cluster, "gnt-os modify --submit --hidden=no busybox").good()
+    _gnt(cluster, f"gnt-job wait {submitted.stderr.split()[1]}").good()
+    assert "busybox" in _gnt(cluster, "gnt-os list").good().stdout
 
 
 def test_lines_come_as_they_are_written(cluster: VirtualCluster) -> None:

@@ -17,7 +17,7 @@ from support.osdirs import make_os
 from support.ready import INIT, add_node_argv
 from support.virtualcluster import VirtualCluster, wait_for
 
-from ganeti.cli.quickstart import install_os
+from ganeti.cli.quickstart.definition import install_os
 from ganeti.errors import GanetiError
 from ganeti.luxi.client import Client
 from ganeti.opcodes.test import OpTestDelay

@@ -93,10 +93,10 @@ def look(cluster: VirtualCluster, cause: str) -> None:
     assert UP in soon(cluster.run("gnt-instance", "info", "--static", UP).good()).stdout
     assert ELSEWHERE in soon(cluster.run("gnt-instance", "info", ELSEWHERE).good()).stdout
     assert NODE in soon(cluster.run("gnt-node", "info", "node2").good()).stdout
-    listed = soon(cluster.run("gnt-os", "list").good()).stdout
-    assert NODE in listed
-    assert cause in listed
-    assert "busybox+default" in listed
+    listed = soon(cluster.run("gnt-os", "list").good())
+    assert NODE in listed.stderr
+    assert cause in listed.stderr
+    assert "busybox+default" in listed.stdout
 
 
 def change(cluster: VirtualCluster, cause: str) -> None:

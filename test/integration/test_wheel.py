@@ -87,6 +87,20 @@ def test_data(installed: Path) -> None:
         assert copy.stat().st_mode & 0o100 == path.stat().st_mode & 0o100
 
 
+def test_completion(installed: Path) -> None:
+    """Each shell finds its script where it looks for it, by the name of the program."""
+    share = installed / "share"
+    programs = sorted(path.name for path in (ROOT / "bin").glob("gnt-*"))
+    for name in programs:
+        bash = share / "bash-completion" / "completions" / name
+        fish = share / "fish" / "vendor_completions.d" / f"{name}.fish"
+        assert bash.read_text().endswith(f"\ncomplete -F _ganeti {name}\n")
+        assert f"\nfor program in {name}\n" in fish.read_text()
+    zsh = share / "zsh" / "site-functions" / "_ganeti"
+    first = zsh.read_text().splitlines()[0]
+    assert sorted(first.removeprefix("#compdef ").split()) == programs
+
+
 def test_modules(installed: Path) -> None:
     """No package was forgotten (each needs its __init__.py)."""
     modules = {path.relative_to(ROOT) for path in (ROOT / "ganeti").rglob("*.py")}

@@ -6,65 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.killing import (
-    Killer,
-    Operation,
-    Pair,
-    Table,
-    Victim,
-    admin_up,
-    in_config,
-    negate,
-    print_table,
-)
+from support.forkserver import ForkServer
+from support.killing import Killer, Pair, Table, Victim, print_table
 from support.killinit import INIT_VICTIMS, walk_init
-from support.ready import add_node_argv, make_cluster
+from support.killpairs import (
+    ADD_DISKLESS,
+    ADD_FILE,
+    ASSIGN,
+    CLUSTER_MODIFY,
+    GROUP_ADD,
+    GUEST_STARTUP,
+    MODIFY,
+    NODE_ADD,
+    NODE_OFFLINE,
+    REBOOT,
+    REBOOT_SOFT,
+    REINSTALL,
+    RENAME,
+    STARTUP,
+    TAGS,
+    make_objects,
+)
+from support.kvm import why_no_guests
+from support.ready import make_cluster
 
 from ganeti.paths import MASTERD, NODED
-
-NAME = "web1.example.com"
-STILL = "still.example.com"
-COMMON = ("-B", "memory=128M", "-n", "node2.example.com", "--ignore-ipolicy")
-EXISTS = in_config("instances", NAME)
-
-ADD = ("gnt-instance", "add", "-o", "busybox+default")
-REMOVE = ("gnt-instance", "remove", "-f", NAME)
-ADD_FILE = Pair(
-    Operation(
-        "add -t file",
-        (*ADD, "-t", "file", "-s", "1G", *COMMON, NAME),
-        EXISTS,
-    ),
-    Operation("remove (file)", REMOVE, negate(EXISTS)),
-)
-ADD_DISKLESS = Pair(
-    Operation(
-        "add -t diskless",
-        (
-            "gnt-instance",
-            "add",
-            "-t",
-            "diskless",
-            "-o",
-            "busybox+default",
-            "--no-install",
-            *COMMON,
-            NAME,
-        ),
-        EXISTS,
-    ),
-    Operation("remove (diskless)", REMOVE, negate(EXISTS)),
-)
-STARTUP = Pair(
-    Operation("startup", ("gnt-instance", "startup", STILL), admin_up(STILL)),
-    Operation("shutdown", ("gnt-instance", "shutdown", STILL), negate(admin_up(STILL))),
-)
-NODE_REMOVE = ("gnt-node", "remove", "node3.example.com")
-NODE = in_config("nodes", "node3.example.com")
-NODE_ADD = Pair(
-    Operation("node add", add_node_argv(3), NODE, tells_job=False),
-    Operation("node remove", NODE_REMOVE, negate(NODE), tells_job=False),
-)
 
 MASTER = Victim(1, MASTERD)
 TARGET = Victim(2, NODED)
@@ -72,52 +38,63 @@ JOINING = Victim(3, NODED)
 DEAD_TARGET = Victim(2, NODED, stays_dead=True)
 Walk = tuple[Pair, Victim]
 WALKS: tuple[tuple[Walk, ...], ...] = (
-    ((ADD_FILE, MASTER), (STARTUP, TARGET), (NODE_ADD, JOINING)),
-    ((ADD_FILE, TARGET), (STARTUP, MASTER)),
-    ((ADD_DISKLESS, MASTER), (ADD_DISKLESS, TARGET), (NODE_ADD, MASTER), (STARTUP, DEAD_TARGET)),
+    ((NODE_ADD, MASTER),),
+    ((NODE_ADD, JOINING), (REBOOT_SOFT, TARGET)),
+    ((ADD_FILE, MASTER),),
+    ((ADD_FILE, TARGET), (REBOOT, MASTER)),
+    ((STARTUP, MASTER), (REBOOT, TARGET)),
+    ((STARTUP, TARGET), (STARTUP, DEAD_TARGET)),
+    ((ADD_DISKLESS, MASTER), (ADD_DISKLESS, TARGET), (GUEST_STARTUP, TARGET)),
+    ((GROUP_ADD, MASTER), (TAGS, MASTER), (CLUSTER_MODIFY, MASTER), (ASSIGN, MASTER)),
+    ((NODE_OFFLINE, MASTER), (NODE_OFFLINE, JOINING), (REINSTALL, MASTER)),
+    ((RENAME, MASTER), (MODIFY, MASTER), (REINSTALL, TARGET)),
+    ((RENAME, TARGET), (MODIFY, TARGET)),
 )
+"""Each row on a cluster of its own."""
 
 
-def walk_all(folder: Path, walks: tuple[Walk, ...], table: Table) -> None:
+def walk_all(folder: Path, forks: ForkServer, walks: tuple[Walk, ...], table: Table) -> None:
     """Do some of the walks on a cluster of their own."""
-    cluster = make_cluster(folder, failpoints=True)
+    cluster = make_cluster(folder, failpoints=True, forks=forks)
     try:
-        add = (*ADD, "-t", "diskless", "--no-install", "--no-start")
-        cluster.run(*add, *COMMON, STILL).good()
+        make_objects(cluster)
         killer = Killer(cluster, table)
         for pair, victim in walks:
-            if pair is NODE_ADD:
-                cluster.run(*NODE_REMOVE).good()
+            if pair is GUEST_STARTUP and why_no_guests():
+                continue
+            pair.before(cluster)
             killer.walk(pair, victim)
-            if pair is NODE_ADD:
-                cluster.run(*NODE_ADD.there.argv).good()
+            pair.after(cluster)
     finally:
         cluster.end()
 
 
-def make_all(folder: Path, table: Table) -> None:
+def make_all(folder: Path, forks: ForkServer, table: Table) -> None:
     """The same for making a cluster."""
     folder.mkdir()
     for victim in INIT_VICTIMS:
-        walk_init(folder / str(victim), victim, table)
+        walk_init(folder / str(victim), forks, victim, table)
 
 
 @pytest.mark.slow
 def test_kill_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The audit is content after a kill at each point of each operation."""
     tables = [Table() for _ in range(len(WALKS) + 1)]
-    with ThreadPoolExecutor(len(tables)) as pool:
+    with ForkServer() as forks, ThreadPoolExecutor(len(tables)) as pool:
         running = [
-            pool.submit(walk_all, tmp_path / f"c{number}", walks, tables[number])
+            pool.submit(walk_all, tmp_path / f"c{number}", forks, walks, tables[number])
             for number, walks in enumerate(WALKS)
         ]
-        running.append(pool.submit(make_all, tmp_path / "init", tables[-1]))
+        running.append(pool.submit(make_all, tmp_path / "init", forks, tables[-1]))
     table = Table()
     for part in tables:
         table.rows.update(part.rows)
     with capsys.disabled():
         print()
         print_table(table, print)
+        print(*table.problems(), sep="\n")
+        if why_no_guests():
+            print(f"no real guest: {why_no_guests()}")
     for walk in running:
         walk.result()
     assert table.problems() == []

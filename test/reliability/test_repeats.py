@@ -38,10 +38,14 @@ from ganeti.rpc.calls import (
     Delay,
     EndRequest,
     HookPhase,
+    PowercycleNode,
+    RebootInstance,
     RemoveDisk,
+    RenameDisk,
     RunHooks,
     RunOsCreate,
     RunOsRename,
+    SetMemory,
     SetRole,
     StartInstance,
     StopInstance,
@@ -59,6 +63,9 @@ SPEC = make_spec(1, disks=(DISK,), os="tiny")
 INSTANCE = SPEC.instance
 CREATE = CreateDisk(disk=DISK, instance_uuid=INSTANCE.uuid, instance_name=INSTANCE.name)
 STOP = StopInstance(name=INSTANCE.name, uuid=INSTANCE.uuid, hypervisor=HypervisorName.FAKE)
+LARGER = make_spec(1, memory_mib=512, disks=(DISK,), os="tiny")
+SHRINK = SetMemory(name=INSTANCE.name, hypervisor=HypervisorName.FAKE, memory_mib=64)
+MOVED = replace(DISK, logical_id=("loop", "/srv/ganeti/file-storage/moved"))
 TINY = OsInfo(name="tiny", path="/os/tiny", valid=True, api_versions=(20,))
 
 
@@ -77,13 +84,17 @@ def cases() -> list[Case]:
     made = [
         Case(CREATE),
         Case(RemoveDisk(disk=DISK), (CREATE,)),
+        Case(RenameDisk(disk=DISK, renamed=MOVED), (CREATE,)),
         Case(ActivateDisk(disk=DISK), (CREATE,)),
         Case(DeactivateDisk(disk=DISK), (CREATE,)),
         Case(StartInstance(spec=SPEC), (CREATE,)),
         Case(STOP, (CREATE, StartInstance(spec=SPEC))),
+        Case(RebootInstance(spec=LARGER), (CREATE, StartInstance(spec=SPEC))),
+        Case(SHRINK, (CREATE, StartInstance(spec=SPEC))),
         Case(RunOsCreate(spec=SPEC, os_name="tiny"), (CREATE,), programs=True),
         Case(RunOsRename(spec=SPEC, old_name="old.example.com"), (CREATE,), programs=True),
         Case(RunHooks(path="instance-add", phase=HookPhase.PRE, env={}), programs=True),
+        Case(PowercycleNode(), programs=True),
         Case(Delay(duration_s=0.0)),
         Case(SetRole(record=record(candidates={}))),
     ]

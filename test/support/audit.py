@@ -7,13 +7,17 @@ fills an L{Observed} and gets back what is wrong, one sentence each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ganeti.model.disk import Disk
 from ganeti.model.instance import AdminState
 from ganeti.model.job import Job, JobStatus, job_status
+from ganeti.model.ssconf import build_ssconf
 from ganeti.model.state import State
+from ganeti.operations.node.role_record import build_role_record
+from ganeti.rpc.roles import RoleRecord
 from ganeti.store.checks import cross_check
 
 FINAL = frozenset({JobStatus.SUCCESS, JobStatus.ERROR, JobStatus.CANCELED})
@@ -24,19 +28,29 @@ class NodeView:
     """
     One node, as found.
 
-    @ivar running: names of guests that run.
+    @ivar running: names of guests that run, each as often as it does.
+    @ivar defined: names of guests that libvirt knows, running or not.
     @ivar disks: paths of the disk files of ours.
     @ivar requests: ids of the requests it remembers.
+    @ivar folders: paths of the folders for instances' disk files.
     @ivar position: (index, digest) of its copy of the log; None without one.
-    @ivar term: of its role record.
+    @ivar role: the record by which it judges callers; None: it has none.
+    @ivar ssconf: its files, by key; None: not looked at.
+    @ivar config_serial: of its config.data; None: it has none.
+    @ivar has_ca_key: whether it could sign certificates.
     @ivar processes: command lines of leftover scripts.
     """
 
     running: Collection[str] = ()
+    defined: Collection[str] = ()
     disks: Collection[str] = ()
+    folders: Collection[str] = ()
     requests: Collection[str] = ()
     position: tuple[int, str] | None = None
-    term: int = 1
+    role: RoleRecord | None
+    ssconf: Mapping[str, str] | None = None
+    config_serial: int | None = None
+    has_ca_key: bool = False
     processes: Collection[str] = ()
 
 
@@ -58,7 +72,8 @@ class Observed:
     """
     A cluster at rest.
 
-    @ivar nodes: by uuid; nodes that are down are not in it.
+    @ivar nodes: by uuid; nodes that are down are not in it. Those marked offline are not told
+        what changes: of them only what runs on them is looked at, and their disks.
     @ivar locks: what the lock table shows as held or waited for.
     @ivar reservations: keys that the reservation table holds.
     @ivar archived: ids of archived jobs.
@@ -85,11 +100,20 @@ def audit(observed: Observed) -> list[str]:
         *_guests(observed),
         *_disks(observed),
         *_copies(observed),
+        *_roles(observed),
+        *_files(observed),
     ]
 
 
 def _configuration(observed: Observed) -> list[str]:
-    return [f"configuration: {problem}" for problem in cross_check(observed.state.config)]
+    config = observed.state.config
+    flagged = {uuid for uuid, node in config.nodes.items() if node.master_candidate}
+    problems = cross_check(config)
+    problems += [
+        f"there is a candidate's certificate of {_node_name(observed.state, uuid)}"
+        for uuid in config.cluster.candidate_certs.keys() - flagged
+    ]
+    return [f"configuration: {problem}" for problem in problems]
 
 
 def _jobs(observed: Observed) -> list[str]:
@@ -133,7 +157,7 @@ def _left_over(observed: Observed) -> list[str]:
     if not observed.may_owe:
         wrong += [f"debt left: {debt}" for debt in observed.state.debts.values()]
         wrong += [f"reservation left: {key}" for key in observed.reservations]
-    for uuid, view in observed.nodes.items():
+    for uuid, view in _online(observed).items():
         name = _node_name(observed.state, uuid)
         wrong += [f"{name}: request left: {request}" for request in view.requests]
         wrong += [f"{name}: process left: {process}" for process in view.processes]
@@ -151,21 +175,31 @@ def _guests(observed: Observed) -> list[str]:
         running, name = set(view.running), _node_name(observed.state, uuid)
         wrong += [f"{name}: {guest} should run and does not" for guest in should[uuid] - running]
         wrong += [f"{name}: {guest} runs and should not" for guest in running - should[uuid]]
+        wrong += [
+            f"{name}: {guest} runs {times} times"
+            for guest, times in Counter(view.running).items()
+            if times > 1
+        ]
+        left = set(view.defined) - should[uuid]
+        wrong += [f"{name}: libvirt still knows {guest}" for guest in left]
     return wrong
 
 
 def _disks(observed: Observed) -> list[str]:
     config = observed.state.config
     should: dict[str, set[str]] = {uuid: set() for uuid in observed.nodes}
-    for instance in config.instances.values():
-        for disk in config.instance_disks(instance):
-            if instance.primary_node in should:
-                should[instance.primary_node].add(_path(disk))
+    for uuid, disk in config.disks.items():
+        owner = config.disk_owner(uuid)
+        nodes = disk.nodes if owner is None else (config.instances[owner].primary_node,)
+        for node in nodes:
+            should.get(node, set()).add(_path(disk))
     wrong = []
     for uuid, view in observed.nodes.items():
         found, name = set(view.disks), _node_name(observed.state, uuid)
         wrong += [f"{name}: orphan disk {path}" for path in found - should[uuid]]
         wrong += [f"{name}: missing disk {path}" for path in should[uuid] - found]
+        used = {path.rpartition("/")[0] for path in should[uuid]}
+        wrong += [f"{name}: folder left: {path}" for path in set(view.folders) - used]
     return wrong
 
 
@@ -176,7 +210,7 @@ def _path(disk: Disk) -> str:
 def _copies(observed: Observed) -> list[str]:
     wrong = []
     config = observed.state.config
-    for uuid, view in observed.nodes.items():
+    for uuid, view in _online(observed).items():
         node = config.nodes.get(uuid)
         if node is None or uuid == config.cluster.master_node:
             continue
@@ -187,12 +221,45 @@ def _copies(observed: Observed) -> list[str]:
             )
         if not node.master_candidate and view.position is not None:
             wrong.append(f"{node.name} is no candidate and has a copy of the log")
-    if len({view.term for view in observed.nodes.values()}) > 1:
-        terms = {
-            _node_name(observed.state, uuid): view.term for uuid, view in observed.nodes.items()
-        }
-        wrong.append(f"terms differ: {terms}")
     return wrong
+
+
+def _roles(observed: Observed) -> list[str]:
+    config = observed.state.config
+    views = _online(observed)
+    terms = {view.role.term for view in views.values() if view.role is not None}
+    wrong = [f"terms differ: {sorted(terms)}"] if len(terms) > 1 else []
+    for uuid, view in views.items():
+        if view.role is None or view.role != build_role_record(config, view.role.term):
+            wrong.append(f"{_node_name(observed.state, uuid)} obeys by {view.role}")
+    return wrong
+
+
+def _files(observed: Observed) -> list[str]:
+    """Of the configuration and its secrets on nodes, as far as they were looked at."""
+    wrong = []
+    config = observed.state.config
+    values = build_ssconf(config)
+    for uuid, view in _online(observed).items():
+        node = config.nodes.get(uuid)
+        if view.ssconf is None or node is None:
+            continue
+        stale = sorted(key for key in values if view.ssconf.get(key) != values[key])
+        wrong += [f"{node.name}: stale ssconf {key}" for key in stale]
+        if view.config_serial != (config.serial_no if node.master_candidate else None):
+            wrong.append(f"{node.name}: config.data has serial number {view.config_serial}")
+        if view.has_ca_key != node.master_candidate:
+            wrong.append(f"{node.name} has the authority's key: {view.has_ca_key}")
+    return wrong
+
+
+def _online(observed: Observed) -> dict[str, NodeView]:
+    nodes = observed.state.config.nodes
+    return {
+        uuid: view
+        for uuid, view in observed.nodes.items()
+        if uuid not in nodes or not nodes[uuid].offline
+    }
 
 
 def _node_name(state: State, uuid: str) -> str:

@@ -84,6 +84,7 @@ class VirtualNode:
         typed: str | None = None,
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
+        stdin: str = "",
     ) -> Ran:
         """Run a command line there."""
         stdout, stderr = io.StringIO(), io.StringIO()
@@ -96,6 +97,7 @@ class VirtualNode:
             stderr=stderr,
             terminal=terminal,
             clock=clock,
+            stdin=io.StringIO(stdin),
         )
         return Ran(status, stdout.getvalue(), stderr.getvalue(), terminal.shown)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from ganeti.hypervisor.fake_store import FakeGuest, MemoryFakeStore
 from ganeti.model.disk import Disk
 from ganeti.model.live import OsInfo
@@ -43,8 +45,10 @@ class CountedGuests(MemoryFakeStore):
         self._effects = effects
 
     async def save(self, guest: FakeGuest) -> None:
+        known = {each.name: each for each in await self.load()}.get(guest.name)
         await super().save(guest)
-        self._effects["guest started", guest.name] += 1
+        if known is None or replace(guest, memory_mib=known.memory_mib) != known:
+            self._effects["guest started", guest.name] += 1
 
     async def delete(self, name: str) -> None:
         known = any(guest.name == name for guest in await self.load())

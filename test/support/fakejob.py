@@ -19,7 +19,7 @@ from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
 from ganeti.operations.unit import END, Change, HookPlan, LockRequest, Unit
 from ganeti.paths import Paths
-from ganeti.rpc.calls import Call, decode_call
+from ganeti.rpc.calls import Call, HookPhase, LogicalFile, RunHooks, decode_call
 from ganeti.store.reservations import ReservationTable, job_owner
 from ganeti.utils.hosts import Host
 from ganeti.utils.randomness import SeededRandomness
@@ -113,7 +113,9 @@ class FakeJob:
         self.undone: list[Any] = []
         self.lines: list[str] = []
         self.entries: list[tuple[str, Any]] = []
+        self._said: list[str] = []
         self.hooks_run: list[tuple[str, str, tuple[str, ...]]] = []
+        self.files: dict[LogicalFile, str] = {}
         self.canceled = False
         self._undos: list[tuple[str, Any]] = []
 
@@ -124,14 +126,15 @@ class FakeJob:
     def config(self) -> Configuration:
         return self.state.config
 
-    async def commit(
-        self, change: Change, undo: Compensation | None = None, *, last: bool = False
-    ) -> State:
+    async def commit(self, change: Change, undo: Compensation | None = None) -> State:
         self._apply(change)
-        if last:
-            self._undos.clear()
         if undo is not None:
             self._undos.append(("", undo))
+        return self.state
+
+    async def conclude(self, change: Change, result: Any = None) -> State:
+        self._apply(change)
+        self._undos.clear()
         return self.state
 
     def _apply(self, change: Change) -> None:
@@ -179,8 +182,20 @@ class FakeJob:
     async def run_hooks(self, hooks: HookPlan, phase: str, nodes: Sequence[str]) -> None:
         self.hooks_run.append((hooks.path, phase, tuple(nodes)))
 
+    async def hook_results(
+        self, hooks: HookPlan, phase: str, nodes: Sequence[str]
+    ) -> dict[str, Any]:
+        await self.run_hooks(hooks, phase, nodes)
+        call = RunHooks(path=hooks.path, phase=HookPhase(phase), env=dict(hooks.env))
+        return await self.rpc.call_all(nodes, call)
+
+    def said(self) -> list[str]:
+        """All lines of the log in order, those of lists among them."""
+        return list(self._said)
+
     def log(self, message: str) -> None:
         self.lines.append(message)
+        self._said.append(message)
 
     def info(self, message: str) -> None:
         self.log(f" - INFO: {message}")
@@ -190,6 +205,10 @@ class FakeJob:
 
     def log_entry(self, kind: str, message: Any) -> None:
         self.entries.append((kind, message))
+        self._said += message if kind == "message-list" else []
+
+    def cluster_files(self) -> dict[LogicalFile, str]:
+        return self.files
 
     async def checkpoint(self) -> None:
         if self.canceled:

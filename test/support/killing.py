@@ -13,15 +13,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ganeti.model.job import JobStatus
 from support.audit import Acknowledged
+from support.looks import Look
 from support.observe import luxi, problems_at_rest, read_store
 from support.virtualcluster import Ran, VirtualCluster, wait_for
 
 SETTLE_S = 1.3
 """In which projections, copies and the nodes' forgetting follow the end of a job."""
 TRIES = 3
+FILES_EVERY = 8
+"""After so many kills the audit waits for the files that show the configuration, too."""
 FILES = "files"
 BACKGROUND = (
     "store_append",
@@ -35,6 +39,7 @@ BACKGROUND = (
     FILES,
 )
 """Calls, and the projected files, that every operation has in common."""
+HOOKS = "run_hooks"
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,34 @@ class Operation:
 
     name: str
     argv: tuple[str, ...]
-    done: Callable[[VirtualCluster], bool]
+    done: Look
     tells_job: bool = True
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An operation and the one that takes it back."""
+    """
+    An operation and the one that takes it back; None: it can be done again as it is.
+
+    @ivar before: what must be there for it.
+    @ivar after: what must be there for others.
+    @ivar background: also kill at what every operation has in common (L{BACKGROUND}).
+    """
 
     there: Operation
-    back: Operation
+    back: Operation | None
+    background: bool = True
+    before: Callable[[VirtualCluster], object] = lambda cluster: None
+    after: Callable[[VirtualCluster], object] = lambda cluster: None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """In the order in which they can be done."""
+        return (self.there,) if self.back is None else (self.there, self.back)
+
+    def next(self, cluster: VirtualCluster) -> Operation:
+        """What can be done now."""
+        return self.back if self.back and self.there.done(cluster) else self.there
 
 
 @dataclass(frozen=True)
@@ -161,18 +184,18 @@ class Killer:
     table: Table
     acknowledged: set[int] = field(default_factory=set)
     final: dict[int, JobStatus] = field(default_factory=dict)
+    kills: int = 0
 
     def walk(self, pair: Pair, victim: Victim) -> None:
         """Kill C{victim} at every point of both operations of C{pair}."""
-        for operation in (pair.there, pair.back):  # what an earlier walk left to do is done now
+        for operation in pair.operations:  # what an earlier walk left to do is done now
             self._undisturbed(operation)
-        points = {op.name: self._learn(op, victim) for op in (pair.there, pair.back)}
-        if victim.stays_dead:
-            points = {name: [p for p in found if _decides(p)] for name, found in points.items()}
+        counts = partial(_counts, pair, victim)
+        points = {op.name: self._learn(op, victim, counts) for op in pair.operations}
         left = {name: list(found) for name, found in points.items()}
         tries: Counter[tuple[str, Point]] = Counter()
         while any(left.values()):
-            operation = pair.back if pair.there.done(self.cluster) else pair.there
+            operation = pair.next(self.cluster)
             if not left[operation.name]:
                 self._undisturbed(operation)
                 continue
@@ -183,26 +206,28 @@ class Killer:
                     left[operation.name].append(point)
                 else:
                     self._row(operation, victim, point).outcomes["not reached"] += 1
-        if pair.there.done(self.cluster):
+        if pair.back and pair.there.done(self.cluster):
             self._undisturbed(pair.back)
 
     def _row(self, operation: Operation, victim: Victim, point: Point) -> Row:
         return self.table.row(operation.name, victim, point.place)
 
-    def _learn(self, operation: Operation, victim: Victim) -> list[Point]:
-        """Run the operation undisturbed; list what the victim passes."""
+    def _learn(
+        self, operation: Operation, victim: Victim, counts: Callable[[Point], bool]
+    ) -> list[Point]:
+        """Run the operation undisturbed; list what counts of what the victim passes."""
         self.cluster.forget_trace(victim.node, victim.daemon)
         self._undisturbed(operation)
         time.sleep(SETTLE_S)  # what follows by itself has no end to wait for
-        points = points_of(self.cluster.trace(victim.node, victim.daemon), victim)
+        passed = points_of(self.cluster.trace(victim.node, victim.daemon), victim)
+        points = [point for point in passed if counts(point)]
         for point in points:
-            if not victim.stays_dead or _decides(point):
-                self._row(operation, victim, point).points += 1
+            self._row(operation, victim, point).points += 1
         return points
 
     def _undisturbed(self, operation: Operation) -> Ran:
         ran = self.cluster.run(*operation.argv).good()
-        problems = problems_at_rest(self.cluster, self._told())
+        problems = problems_at_rest(self.cluster, self._told(), files=False)
         if problems:
             raise AssertionError(f"{operation.name}, undisturbed: {problems}")
         return ran
@@ -229,7 +254,13 @@ class Killer:
         if died and victim.stays_dead:
             self._audit_while_dead(row, point)
             cluster.start(victim.node, victim.daemon)
-        found = problems_at_rest(cluster, self._told())
+        if not died and cluster.pid(victim.node, victim.daemon) is None:
+            died = point.name in cluster.last_places(victim.node, victim.daemon)  # at last
+            if cluster.start_member(victim.node, victim.daemon) and not died:
+                row.problems.append(f"#{point.count}: the daemon ended by itself")
+        self.kills += died
+        files = self.kills % FILES_EVERY == 0
+        found = problems_at_rest(cluster, self._told(), files=files)
         done = operation.done(cluster)
         if process.returncode == 0 and not done:
             found.append("the command succeeded, and its effect is not there")
@@ -242,7 +273,7 @@ class Killer:
         return died
 
     def _audit_while_dead(self, row: Row, point: Point) -> None:
-        found = problems_at_rest(self.cluster, self._told(), may_owe=True)
+        found = problems_at_rest(self.cluster, self._told(), may_owe=True, files=False)
         row.problems += [f"#{point.count}, while dead: {problem}" for problem in found]
         if read_store(self.cluster.paths(1)).state.debts:
             row.outcomes["owed"] += 1
@@ -295,6 +326,20 @@ def in_background(kind: str, place: str) -> bool:
     return fed or place.startswith("file.") or place.rpartition(" ")[2] in BACKGROUND
 
 
+def _counts(pair: Pair, victim: Victim, point: Point) -> bool:
+    """Whether a victim is killed at a point, of all that an operation passes."""
+    if victim.stays_dead:
+        return _decides(point)
+    if pair.background:
+        return True
+    return not in_background(kind_of(str(victim)), point.place) and not _is_repeated(point)
+
+
+def _is_repeated(point: Point) -> bool:
+    """Whether it is in hooks, other than the first: they come around every operation."""
+    return point.about == HOOKS and point.count > 1
+
+
 def _decides(point: Point) -> bool:
     """
     Whether a point is taken when the daemon stays dead, which costs the master's patience.
@@ -322,38 +367,6 @@ def points_of(trace: Sequence[tuple[str, str]], victim: Victim) -> list[Point]:
     return points
 
 
-def in_config(kind: str, name: str) -> Callable[[VirtualCluster], bool]:
-    """Is there a node or instance C{name} in the configuration?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        objects = getattr(read_store(cluster.paths(1)).state.config, kind)
-        return any(obj.name == name for obj in objects.values())
-
-    return look
-
-
-def admin_up(name: str) -> Callable[[VirtualCluster], bool]:
-    """Should the instance C{name} run?"""
-
-    def look(cluster: VirtualCluster) -> bool:
-        config = read_store(cluster.paths(1)).state.config
-        return any(
-            instance.name == name and instance.admin_state == "up"
-            for instance in config.instances.values()
-        )
-
-    return look
-
-
-def negate(look: Callable[[VirtualCluster], bool]) -> Callable[[VirtualCluster], bool]:
-    return lambda cluster: not look(cluster)
-
-
 def print_table(table: Table, write: Callable[[str], object]) -> None:
     for line in table.lines():
         write(line)
-
-
-__all__: Sequence[str] = (
-    "Killer", "Operation", "Pair", "Point", "Table", "Victim", "admin_up", "in_config", "negate",
-)  # fmt: skip

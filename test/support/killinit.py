@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ganeti.paths import MASTERD, NODED
 from support.audit import Acknowledged
+from support.forkserver import ForkServer
 from support.killing import SETTLE_S, Point, Row, Table, Victim, points_of
 from support.observe import problems_at_rest
 from support.ready import INIT
@@ -17,10 +18,10 @@ from support.virtualcluster import Ran, VirtualCluster, wait_for
 OPERATION = "init"
 
 
-def walk_init(folder: Path, victim: Victim, table: Table) -> None:
+def walk_init(folder: Path, forks: ForkServer, victim: Victim, table: Table) -> None:
     """Kill C{victim} at each point of C{gnt-cluster init}, each time without a cluster."""
     folder.mkdir()
-    pristine = VirtualCluster(folder / "pristine", nodes=1, failpoints=True)
+    pristine = VirtualCluster(folder / "pristine", nodes=1, failpoints=True, forks=forks)
     pristine.setup()
     points = _learn(_fresh(folder, pristine), victim)
     for point in points:

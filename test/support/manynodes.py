@@ -30,7 +30,7 @@ from ganeti.operations.node.role_record import build_role_record
 from ganeti.operations.registry import UNITS
 from ganeti.paths import Paths
 from ganeti.rpc.memory import MemoryNetwork, MemoryTransport
-from ganeti.rpc.roles import PeerIdentity, encode_role_record
+from ganeti.rpc.roles import PeerIdentity, decode_role_record, encode_role_record
 from ganeti.rpc.transport import AddressBook, INodeTransport, NodeAddress
 from ganeti.store.candidate import MemoryCandidate
 from ganeti.store.commit import Store
@@ -47,7 +47,13 @@ START = 1_700_000_000.0
 TERM = 1
 PORT = 1811
 POOL = 10
-OS = OsInfo(name="noop", path="/os/noop", valid=True, api_versions=(20,))
+OS = OsInfo(
+    name="noop",
+    path="/os/noop",
+    valid=True,
+    api_versions=(20,),
+    parameters=(("size", "how much of it"),),
+)
 
 
 def position_of(position: Position) -> tuple[int, str]:
@@ -58,6 +64,7 @@ def position_of(position: Position) -> tuple[int, str]:
 FILELESS: dict[str, Any] = {
     "thd_check_directory": "",
     "thd_find_hooks": [],
+    "thd_local_facts": {},
     "thd_write_file": None,
     "SsconfFiles.write": [],
 }
@@ -371,6 +378,7 @@ class ManyNodes:
             disks=self.wait(node.machine.disks.list()),
             requests=[request.request_id for request in requests],
             position=None if position is None else position_of(position),
+            role=None if node.state.role is None else decode_role_record(node.state.role.record),
         )
 
     def statuses(self, jobs: Sequence[Job]) -> set[JobStatus]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from msgspec.structs import replace
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -18,11 +17,12 @@ from ganeti.model.config import Configuration
 from ganeti.model.instance import AdminState
 from ganeti.model.job import Job, JobStatus, job_status
 from ganeti.opcodes import OpCode
+from support.clusterfacts import Facts, about, changed, facts
 from support.forked import run_all
 from support.manynodes import START, digest
 from support.misfortunes import Misfortune
 from support.samples import make_config, make_disk, make_instance, make_node, node_uuid
-from support.simcluster import JOB, Seen, SimCluster, Watch
+from support.simcluster import Seen, SimCluster, Watch
 
 BATCH = 40
 """Strikes for one process: what they leave in memory is not swept up, as it is dead, not over."""
@@ -30,70 +30,87 @@ BATCH = 40
 # -- operations
 
 
+def _unchanged(config: Configuration) -> Configuration:
+    return config
+
+
 @dataclass(frozen=True)
 class Operation:
     """
-    One opcode, and the cluster for it; the first node is the master.
+    One opcode, or several jobs of one, and the cluster for it; the first node is the master.
 
+    @ivar also: opcodes of further jobs, submitted with the first; each about its own instance.
     @ivar machines: how many there are; with C{joins} the last is no node yet.
     @ivar candidates: how many of the nodes are candidates; there should be C{pool}.
-    @ivar admin_state: of the instance on node2; None: there is none.
+    @ivar admin_state: of the instances on node2, one for each job; None: there is none.
+    @ivar change: what else is to be otherwise before.
+    @ivar common: strike also at what every operation has in common: hooks, and what feeds nodes.
+    @ivar starts: how often guests are started and stopped tells whether it is done.
     """
 
     name: str
     op: OpCode
+    also: tuple[OpCode, ...] = ()
     machines: int = 2
     joins: bool = False
     candidates: int = 2
     pool: int = 2
     admin_state: AdminState | None = None
+    change: Callable[[Configuration], Configuration] = _unchanged
+    common: bool = False
+    starts: bool = False
+
+    @property
+    def ops(self) -> tuple[OpCode, ...]:
+        """One for each job."""
+        return (self.op, *self.also)
 
     def cluster(self) -> SimCluster:
         """The cluster before, at rest."""
         cluster = SimCluster(self.machines, self._config())
         cluster.resolver.hosts = {node.paths.hostname: node.host for node in cluster.nodes}
-        if self.admin_state is not None:
-            self._make_instance(cluster)
+        self._make_disks(cluster)
+        if self.admin_state is AdminState.UP:
+            self._start_guests(cluster)
         cluster.advance(2)
+        for effects in cluster.effects.values():
+            effects.clear()
         return cluster
+
+    def _instances(self) -> range:
+        return range(1, 1 + (0 if self.admin_state is None else len(self.ops)))
 
     def _config(self) -> Configuration:
         config = make_config(0)
         pool = range(1, self.candidates + 1)
         certs = {node_uuid(number): digest(number) for number in pool}
         cluster = replace(config.cluster, candidate_certs=certs, candidate_pool_size=self.pool)
-        there = self.admin_state is not None
         nodes = range(1, self.machines + (not self.joins))
-        return Configuration.build(
-            cluster=cluster,
-            groups=config.groups.values(),
-            nodes=[make_node(number, master_candidate=number in pool) for number in nodes],
-            instances=[make_instance(1, 2, admin_state=self.admin_state)] if there else (),
-            disks=[make_disk(1, nodes=(node_uuid(2),))] if there else (),
-            ctime=START,
-            mtime=START,
+        numbers = self._instances()
+        return self.change(
+            Configuration.build(
+                cluster=cluster,
+                groups=config.groups.values(),
+                nodes=[make_node(number, master_candidate=number in pool) for number in nodes],
+                instances=[
+                    make_instance(each, 2, admin_state=self.admin_state) for each in numbers
+                ],
+                disks=[make_disk(each, nodes=(node_uuid(2),)) for each in numbers],
+                ctime=START,
+                mtime=START,
+            )
         )
 
-    def _make_instance(self, cluster: SimCluster) -> None:
-        machine = cluster.nodes[1].machine
-        instance = make_instance(1)
-        cluster.wait(machine.disks.create(make_disk(1)))
-        if self.admin_state is AdminState.UP:
+    def _make_disks(self, cluster: SimCluster) -> None:
+        disks = cluster.nodes[1].machine.disks
+        for disk in cluster.master.store.committed.config.disks.values():
+            cluster.wait(disks.create(disk))
+
+    def _start_guests(self, cluster: SimCluster) -> None:
+        guests = cluster.nodes[1].machine.guests
+        for instance in map(make_instance, self._instances()):
             guest = FakeGuest(name=instance.name, uuid=instance.uuid, memory_mib=128, vcpus=1)
-            cluster.wait(machine.guests.save(guest))
-        for effects in cluster.effects.values():
-            effects.clear()
-
-
-def facts(cluster: SimCluster) -> tuple[Any, ...]:
-    """What an operation is about: the configuration and the machines, by names."""
-    config = cluster.master.store.committed.config
-    instances = {each.name: each.admin_state.value for each in config.instances.values()}
-    nodes = {each.name: each.master_candidate for each in config.nodes.values()}
-    machines = [node.machine for node in cluster.nodes]
-    guests = [[each.name for each in cluster.wait(machine.guests.load())] for machine in machines]
-    disks = [len(cluster.wait(machine.disks.list())) for machine in machines]
-    return sorted(instances.items()), sorted(nodes.items()), guests, disks
+            cluster.wait(guests.save(guest))
 
 
 # -- the table
@@ -120,7 +137,7 @@ class Table:
         key = (operation.name, strike.misfortune.name)
         row = self.rows.setdefault(key, Row(*key))
         row.points += 1
-        row.outcomes[outcome.how] += 1
+        row.outcomes.update(outcome.hows)
         row.problems += [f"{strike.place}: {problem}" for problem in outcome.problems]
 
     def problems(self) -> list[str]:
@@ -154,23 +171,31 @@ BACKGROUND = frozenset(
 )
 
 
-def points_of(trace: Sequence[Seen]) -> Iterator[tuple[int, Seen]]:
+HOOKS = "run_hooks"
+
+
+def points_of(trace: Sequence[Seen], *, common: bool) -> Iterator[tuple[int, Seen]]:
     """
     Where to strike: every call of the job.
 
     Of what feeds the nodes meanwhile, the last of each kind.
+
+    @param common: also at what feeds the nodes, and at hooks.
     """
     last = {seen.tag: number for number, seen in enumerate(trace)}
     for number, seen in enumerate(trace):
-        if seen.tag not in BACKGROUND or number == last[seen.tag]:
+        if seen.tag not in BACKGROUND:
+            if common or seen.tag != HOOKS:
+                yield number, seen
+        elif common and number == last[seen.tag]:
             yield number, seen
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one strike ended."""
+    """How one strike ended, for each job."""
 
-    how: str
+    hows: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -183,15 +208,18 @@ class Prober:
     def learn(self) -> None:
         """Run it undisturbed; note what it passes, and how the cluster is before and after."""
         cluster = self.operation.cluster()
-        self.before = facts(cluster)
+        self.before = self._facts(cluster)
         watch = Watch(trace=[])
-        cluster.run_watched(self.operation.op, watch)
-        assert cluster.told == {JOB: JobStatus.SUCCESS}, cluster.ended
+        cluster.run_watched(self.operation.ops, watch)
+        assert set(cluster.told.values()) == {JobStatus.SUCCESS}, cluster.ended
         assert cluster.audit() == [], cluster.audit()
-        self.after = facts(cluster)
+        self.after = self._facts(cluster)
         assert watch.trace is not None
-        self.points = list(points_of(watch.trace))
+        self.points = list(points_of(watch.trace, common=self.operation.common))
         self.appends = watch.appended
+
+    def _facts(self, cluster: SimCluster) -> Facts:
+        return facts(cluster, starts=self.operation.starts)
 
     def strikes(self, misfortunes: Sequence[Misfortune]) -> list[Strike]:
         """Each at each of its points."""
@@ -213,23 +241,36 @@ class Prober:
         with heard_failures() as found:
             try:
                 watch = strike.misfortune.watch(strike.number)
-                cluster.run_watched(self.operation.op, watch)
+                cluster.run_watched(self.operation.ops, watch)
             except AssertionError as error:
-                return Outcome("stuck", (f"{error}",))
+                return Outcome(("stuck",), (f"{error}",))
         if not watch.struck:
             found.append("it was not reached")
-        job, now = cluster.ended, facts(cluster)
-        done = "done" if now == self.after else "undone" if now == self.before else "half done"
-        how = f"{told(job)}/{done}"
-        if how not in self._right():
-            found.append(f"{how}: {now}")
+        now = self._facts(cluster)
+        hows = [self._judge(place, job, now, found) for place, job in enumerate(cluster.ended)]
         found += cluster.audit() + doubled(cluster) + unexplained(cluster, strike)
-        return Outcome(how, tuple(found))
+        return Outcome(tuple(hows), tuple(found))
 
-    def _right(self) -> set[str]:
-        if self.before == self.after:
-            return {"success/done", "error/done", "no job/done"}  # nothing is changed
-        return {"success/done", "error/undone", "owed/done", "no job/undone"}
+    def _judge(self, place: int, job: Job | None, now: Facts, found: list[str]) -> str:
+        """What a job's client was told, and what is there of what the job is about."""
+        before, after = self._about(place, self.before), self._about(place, self.after)
+        now = self._about(place, now)
+        done = "done" if now == after else "undone" if now == before else "half done"
+        how = f"{told(job)}/{done}"
+        if how not in _right(changes=before != after):
+            found.append(f"{how}: {changed(after if 'success' in how else before, now)}")
+        return how
+
+    def _about(self, place: int, found: Facts) -> Facts:
+        if not self.operation.also:
+            return found
+        return about(found, self.operation.ops[place].instance_name)  # type: ignore[attr-defined]
+
+
+def _right(*, changes: bool) -> set[str]:
+    if not changes:
+        return {"success/done", "error/done", "no job/done"}
+    return {"success/done", "error/undone", "owed/done", "no job/undone"}
 
 
 @dataclass(frozen=True)
@@ -294,8 +335,11 @@ def doubled(cluster: SimCluster) -> list[str]:
     found = []
     for node in cluster.nodes:
         effects = cluster.effects[node.number]
-        programs = Counter(command.argv[0] for command in node.processes.commands)
-        counted = {**effects, **{("program", path): count for path, count in programs.items()}}
+        programs = Counter(
+            (command.argv[0], command.env.get("GANETI_OP_TARGET", ""))
+            for command in node.processes.commands
+        )
+        counted = {**effects, **{("program", each): count for each, count in programs.items()}}
         found += [
             f"node{node.number}: {what} {count} times: {which}"
             for (what, which), count in counted.items()
@@ -306,11 +350,12 @@ def doubled(cluster: SimCluster) -> list[str]:
 
 def unexplained(cluster: SimCluster, strike: Strike) -> list[str]:
     """Whether a job that failed does not tell why."""
-    job, misfortune = cluster.ended, strike.misfortune
-    if job is None or job_status(job) is not JobStatus.ERROR:
-        return []
-    text = str(job.ops[0].result)
-    named = strike.node in text or not misfortune.about_node
-    if named and any(cause in text for cause in misfortune.causes):
-        return []
-    return [f"the error does not name the cause, or the node: {text}"]
+    found = []
+    for job in cluster.ended:
+        if job is None or job_status(job) is not JobStatus.ERROR:
+            continue
+        text = str(job.ops[0].result)
+        named = strike.node in text or not strike.misfortune.about_node
+        if not named or not any(cause in text for cause in strike.misfortune.causes):
+            found.append(f"the error does not name the cause, or the node: {text}")
+    return found

@@ -181,7 +181,10 @@ def _value(text: str, name: str, kind: str, units: str) -> Any:
         return seconds(text)
     if name in ("opstart", "opexec", "opend"):
         return [None if item == "?" else stamp(item) for item in ast.literal_eval(text)]
-    if name in _COMMA:
+    if name == "ndparams" and "=" in text:
+        pairs = (pair.partition("=") for pair in text.split(", "))
+        return {key: literal(value) for key, _, value in pairs}
+    if name in _COMMA and not text.startswith("["):
         return text.split(",") if text else []
     return literal(text) if kind == "other" else text
 
@@ -282,6 +285,8 @@ def failure(text: str) -> Exception | None:
         return errors.OpPrereqError(details, match[1]) if match else None
     if head == "Failure: command execution error:":
         return errors.OpExecError(rest)
+    if head == "Failure: invalid tag(s) given:":
+        return errors.TagError(rest)
     if head.startswith("Parameter Error: "):
         return errors.TypeEnforcementError(head.removeprefix("Parameter Error: "))
     if head.startswith("Failure: unknown/wrong parameter name '"):

@@ -31,6 +31,8 @@ VALUES: dict[str, Any] = {
     "job_ids": (1, 2),
     "request_id": "1/0/0",
     "disk": make_disk(1),
+    "renamed": make_disk(1),
+    "memory_mib": 128,
     "instance_uuid": "u",
     "instance_name": "inst1.example.com",
     "spec": make_spec(1),

@@ -23,25 +23,21 @@ from ganeti.noded.hooks import HookScript
 from ganeti.noded.node import Node
 from ganeti.noded.work import CallContext
 from ganeti.opcodes import OpCode
-from ganeti.operations.node.role_record import build_role_record
 from ganeti.rpc.calls import Call, EndRequest, decode_call, tag_of
 from ganeti.rpc.envelope import parse_envelope
-from ganeti.rpc.roles import PeerIdentity, decode_role_record
+from ganeti.rpc.roles import PeerIdentity
 from ganeti.store.entry import Entry
 from ganeti.store.memory_journal import MemoryJournal
 from ganeti.utils.aio import Event
 from support.audit import Acknowledged, NodeView, Observed, audit
 from support.countedmachine import Effects, counted_machine
-from support.manynodes import OS, TERM, Life, ManyNodes, NoFiles, VirtualNode, position_of
+from support.manynodes import OS, Life, ManyNodes, NoFiles, VirtualNode, position_of
 
 QUIET_S = 3.0
 """After the end of a job: in which nodes are told what follows from it."""
 HEALING_S = 45.0
 """After all trouble: in which everything must have been put right."""
 JOB_LIMIT_S = 86400.0
-JOB = 1
-"""The id of the one job that is watched."""
-
 Forward = Callable[[], Awaitable[bytes]]
 
 
@@ -135,6 +131,7 @@ class SimCluster(ManyNodes):
     @ivar healed: the trouble is over: what hung goes on.
     @ivar stalled: numbers of nodes that take nothing before all is healed.
     @ivar held: requests that wait for their own undo to overtake them.
+    @ivar jobs: ids of those that are watched.
     @ivar told: states of jobs that a client saw as final.
     """
 
@@ -147,6 +144,7 @@ class SimCluster(ManyNodes):
         self.stalled: set[int] = set()
         self.held: dict[str, Event] = {}
         self.told: dict[int, JobStatus] = {}
+        self.jobs = range(0)
         self.refused: GanetiError | None = None
         self.watched: Watch | None = None
         self.in_handler: dict[int, HandlerStrike] = {}
@@ -283,14 +281,19 @@ class SimCluster(ManyNodes):
         watch.struck = True
         return await strike(self, append)
 
-    # -- one job
+    # -- the jobs that are watched
 
-    def run_watched(self, op: OpCode, watch: Watch) -> None:
-        """Run a job while C{watch} strikes; afterwards everything comes back, and is put right."""
+    def run_watched(self, ops: Sequence[OpCode], watch: Watch) -> None:
+        """
+        Run a job of each opcode, the first of this cluster, while C{watch} strikes.
+
+        Afterwards everything comes back, and is put right.
+        """
         self.watch(watch)
-        submission = Deferred.fromCoroutine(self.master.queue.submit([[op]]))
+        self.jobs = range(1, 1 + len(ops))
+        submission = Deferred.fromCoroutine(self.master.queue.submit([[op] for op in ops]))
         submission.addCallbacks(self.acknowledged.extend, self._refuse)
-        self.run_until(self._job_ended, JOB_LIMIT_S)
+        self.run_until(self._jobs_ended, JOB_LIMIT_S)
         self.advance(QUIET_S)
         self._see_end()
         self.heal()
@@ -301,19 +304,19 @@ class SimCluster(ManyNodes):
         failure.trap(GanetiError)
         self.refused = failure.value
 
-    def _job_ended(self) -> bool:
+    def _jobs_ended(self) -> bool:
         self._raise_master()
-        job = self.master.jobs.get(JOB)
-        if job is None:  # it was refused, or the master died before it was stored
+        if any(self.master.jobs.get(job_id) is None for job_id in self.jobs):
+            # they were refused, or the master died before they were stored
             return self.refused is not None or bool(self.watched and self.watched.struck)
         return self._see_end()
 
     def _see_end(self) -> bool:
-        job = self.master.jobs.get(JOB)
-        if job is None or not is_final(job):
-            return False
-        self.told.setdefault(JOB, job_status(job))
-        return True
+        for job_id in self.jobs:
+            job = self.master.jobs.get(job_id)
+            if job is not None and is_final(job):
+                self.told.setdefault(job_id, job_status(job))
+        return len(self.told) == len(self.jobs)
 
     def _raise_master(self) -> None:
         if self.master_dead:
@@ -339,9 +342,9 @@ class SimCluster(ManyNodes):
         self.run_until(over, seconds + 1)
 
     @property
-    def ended(self) -> Job | None:
-        """The watched job as stored; None when it never was."""
-        return self.master.store.committed.jobs.get(JOB)
+    def ended(self) -> list[Job | None]:
+        """The watched jobs as stored; None for one that never was."""
+        return [self.master.store.committed.jobs.get(job_id) for job_id in self.jobs]
 
     # -- looking
 
@@ -358,14 +361,8 @@ class SimCluster(ManyNodes):
         )
         found = audit(observed)
         for node in self.nodes:
-            found += self._roles(node, config) if node in inside else self._outside(node)
+            found += [] if node in inside else self._outside(node)
         return found + [f"fatal: {error}" for error in self.fatal]
-
-    def _roles(self, node: VirtualNode, config: Configuration) -> list[str]:
-        row = node.state.role
-        record = None if row is None else decode_role_record(row.record)
-        right = record == build_role_record(config, TERM)
-        return [] if right else [f"{node.paths.hostname} obeys by {record}"]
 
     def _outside(self, node: VirtualNode) -> list[str]:
         """A machine that is no node has nothing of ours."""
@@ -375,4 +372,4 @@ class SimCluster(ManyNodes):
 
     def _view(self, node: VirtualNode) -> NodeView:
         view = super()._view(node) if node.daemon is not None else None
-        return view or NodeView()
+        return view or NodeView(role=None)

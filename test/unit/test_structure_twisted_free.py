@@ -14,7 +14,7 @@ MODULES = [
     *("ganeti.errors", "ganeti.paths", "ganeti.version", "ganeti.model", "ganeti.opcodes"),
     *("ganeti.query", "ganeti.luxi.client", "ganeti.luxi.codec", "ganeti.store.database"),
     *("ganeti.rpc.certificates", "ganeti.cli.vcluster", "ganeti.cli.daemons"),
-    "ganeti.cli.quickstart",
+    "ganeti.cli.quickstart.__main__",
     *(f"ganeti.utils.{name}" for name in ("durable", "failpoints", "hosts", "pidfile", "procfs")),
     *(f"ganeti.utils.{name}" for name in ("randomness", "sockets", "text")),
 ]

@@ -27,7 +27,8 @@ def destroy(session: Session, options: Values, _words: list[str]) -> int:
 
     jobs.run(session, OpClusterDestroy(**jobs.common_fields(session, options)))
     session.close()
-    for daemon in (MASTERD, NODED):
-        daemons.stop(session.paths, daemon)
+    with session.progress.waiting("Stopping the daemons"):
+        for daemon in (MASTERD, NODED):
+            daemons.stop(session.paths, daemon)
     clusterfiles.forget_cluster(session.paths)
     return 0

@@ -7,25 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import roman, tree
 from ganeti.cli.table import format_time
+from ganeti.paths import Paths
 
 if TYPE_CHECKING:
     from optparse import Values
 
     from ganeti.cli.session import Session
-    from ganeti.paths import Paths
 
 Info = Mapping[str, Any]
+
+_SEARCH_PATH = Paths().os_search_path
+"""As on a real machine, like all paths that are shown: without the root of a virtual node."""
 
 
 def info(session: Session, options: Values, _words: list[str]) -> int:
     """The cluster's settings."""
     answer = session.call("QueryClusterInfo")
     number = roman.writer(options.roman_integers)
-    session.out(*tree.format_tree(build(answer, session.paths, number)))
+    session.out(*tree.format_tree(build(answer, number)))
     return 0
 
 
-def build(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.Section:
+def build(info: Info, number: Callable[[Any], Any]) -> tree.Section:
     """All that is shown; C{number} writes the positive numbers."""
     bits, machine = info["architecture"]
     hypervisors = info["enabled_hypervisors"]
@@ -44,7 +47,7 @@ def build(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.Sectio
         ("OS parameters", info["osparams"]),
         ("Hidden OSes", _comma(info["hidden_os"])),
         ("Blacklisted OSes", _comma(info["blacklisted_os"])),
-        ("Cluster parameters", _parameters(info, paths, number)),
+        ("Cluster parameters", _parameters(info, number)),
         ("Default node parameters", info["ndparams"]),
         ("Default instance parameters", info["beparams"]),
         ("Default nic parameters", info["nicparams"]),
@@ -54,7 +57,7 @@ def build(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.Sectio
     ]
 
 
-def _parameters(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.Section:
+def _parameters(info: Info, number: Callable[[Any], Any]) -> tree.Section:
     return [
         ("candidate pool size", number(info["candidate_pool_size"])),
         ("maximal number of jobs running simultaneously", number(info["max_running_jobs"])),
@@ -78,8 +81,8 @@ def _parameters(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.
         ("default instance allocator parameters", info["default_iallocator_params"] or {}),
         ("primary ip version", info["primary_ip_version"]),
         ("preallocation wipe disks", info["prealloc_wipe_disks"]),
-        ("OS search path", _comma(paths.os_search_path)),
-        ("ExtStorage Providers search path", _comma(_extstorage_search_path(paths))),
+        ("OS search path", _comma(_SEARCH_PATH)),
+        ("ExtStorage Providers search path", _comma(_extstorage_search_path())),
         ("enabled disk templates", _comma(info["enabled_disk_templates"])),
         ("install image", info["install_image"] or ""),
         ("instance communication network", info["instance_communication_network"] or ""),
@@ -92,8 +95,8 @@ def _parameters(info: Info, paths: Paths, number: Callable[[Any], Any]) -> tree.
     ]
 
 
-def _extstorage_search_path(paths: Paths) -> list[str]:
-    return [f"{path.removesuffix('/os')}/extstorage" for path in paths.os_search_path]
+def _extstorage_search_path() -> list[str]:
+    return [f"{path.removesuffix('/os')}/extstorage" for path in _SEARCH_PATH]
 
 
 def _policy(policy: Info, number: Callable[[Any], Any]) -> tree.Section:

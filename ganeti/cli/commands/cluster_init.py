@@ -36,7 +36,8 @@ def init_cluster(session: Session, options: Values, names: list[str]) -> int:
     if wanted.settings["modify_etc_hosts"]:
         machine.add_host(paths.hosts_file, wanted.master)
     try:
-        init.start_daemons(paths)
+        with session.progress.waiting("Starting the daemons"):
+            init.start_daemons(paths)
     except DaemonError as err:
         raise CommandFailed(f"The cluster is made, but {err}") from err
     jobs.run(session, OpClusterPostInit(**jobs.common_fields(session, options)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganeti.cli.options import job
-from ganeti.cli.program import Command, Program, one
+from ganeti.cli.program import Command, Program, many, one
 
 PROGRAM = Program(
     "gnt-debug",
@@ -16,6 +16,15 @@ PROGRAM = Program(
             "gnt-debug delay -n node2.example.com 0.5",
             one("unknown"),
             job.DELAY_OPTIONS,
+        ),
+        Command(
+            "submit-job",
+            "debug_submit:submit_job",
+            "[--timing-stats] [--each] [--job-repeat N] [--op-repeat N] <op-list-file>...",
+            "Submit jobs whose operations are written down in files, as lists in JSON",
+            "gnt-debug submit-job --timing-stats --job-repeat=10 delays.json",
+            many("file", 1),
+            job.SUBMIT_JOB_OPTIONS,
         ),
         Command(
             "locks",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ganeti.cli.options import common, instance
+from ganeti.cli.commands.tag_table import tag_commands
+from ganeti.cli.options import common, instance, instance_change
 from ganeti.cli.program import Command, Program, host, many, one
 
 PROGRAM = Program(
@@ -71,6 +72,52 @@ PROGRAM = Program(
             many("instance"),
             instance.SHUTDOWN_OPTIONS,
         ),
+        Command(
+            "reboot",
+            "instance_state:reboot",
+            "<instance>",
+            "Restart instances; those that are stopped are started",
+            "gnt-instance reboot --type=soft web1.example.com",
+            many("instance"),
+            instance_change.REBOOT_OPTIONS,
+        ),
+        Command(
+            "reinstall",
+            "instance_reinstall:reinstall",
+            "[-f] <instance>",
+            "Install the operating system of stopped instances anew; all data is lost",
+            "gnt-instance reinstall -o debian web1.example.com",
+            many("instance"),
+            instance_change.REINSTALL_OPTIONS,
+        ),
+        Command(
+            "rename",
+            "instance:rename",
+            "<instance> <new-name>",
+            "Give a stopped instance another name",
+            "gnt-instance rename web1.example.com web2.example.com",
+            (*one("instance"), *host()),
+            instance_change.RENAME_OPTIONS,
+        ),
+        Command(
+            "modify",
+            "instance_modify:modify",
+            "<instance-name>",
+            "Change parameters, disks, interfaces, memory, OS or state of an instance",
+            "gnt-instance modify -B memory=1G --net add:ip=192.0.2.10 web1.example.com",
+            one("instance"),
+            instance_change.MODIFY_OPTIONS,
+        ),
+        Command(
+            "console",
+            "instance_console:console",
+            "[--show-cmd] <instance-name>",
+            "Be at the console of an instance; Control-] ends it",
+            "gnt-instance console web1.example.com",
+            one("instance"),
+            instance.CONSOLE_OPTIONS,
+        ),
+        *tag_commands("gnt-instance", "instance"),
     ),
     aliases={"show": "info", "start": "startup", "stop": "shutdown"},
     env_defaults=("list",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganeti.cli.commands.tag_table import tag_commands
 from ganeti.cli.options import common, node
 from ganeti.cli.program import Command, Program, host, many, one
 
@@ -16,6 +17,24 @@ PROGRAM = Program(
             "gnt-node add node2.example.com",
             host(),
             node.ADD_OPTIONS,
+        ),
+        Command(
+            "modify",
+            "node_modify:modify",
+            "<node-name>",
+            "Change a node's role, its flags, and its settings",
+            "gnt-node modify --drained=yes node2.example.com",
+            one("node"),
+            node.MODIFY_OPTIONS,
+        ),
+        Command(
+            "powercycle",
+            "node_modify:powercycle",
+            "<node-name>",
+            "Restart a node at once, without shutting anything down",
+            "gnt-node powercycle --yes node2.example.com",
+            one("node"),
+            node.POWERCYCLE_OPTIONS,
         ),
         Command(
             "remove",
@@ -52,6 +71,7 @@ PROGRAM = Program(
             "gnt-node info node1.example.com",
             many("node"),
         ),
+        *tag_commands("gnt-node", "node"),
     ),
     aliases={"show": "info"},
     env_defaults=("list",),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganeti.cli.options import common
-from ganeti.cli.program import Command, Program
+from ganeti.cli.options import common, os
+from ganeti.cli.program import Command, Program, many, one
 
 PROGRAM = Program(
     "gnt-os",
@@ -26,5 +26,24 @@ PROGRAM = Program(
             (),
             (common.PRIORITY,),
         ),
+        Command(
+            "info",
+            "os:info",
+            "[<os-name>...]",
+            "Show what operating systems can do, and whether they are hidden",
+            "gnt-os info debootstrap",
+            many("os"),
+            (common.PRIORITY,),
+        ),
+        Command(
+            "modify",
+            "os_modify:modify",
+            "[-H <hypervisor:...>] [-O <parameters>] [--hidden=yes|no] <os-name>",
+            "Set parameters of instances with an operating system, hide or blacklist it",
+            "gnt-os modify -H kvm:acpi=no --hidden=yes windows",
+            one("os"),
+            os.MODIFY_OPTIONS,
+        ),
     ),
+    aliases={"show": "info"},
 )

@@ -1,4 +1,4 @@
-"""gnt-instance list, list-fields, remove."""
+"""gnt-instance list, list-fields, remove, rename."""
 
 from __future__ import annotations
 
@@ -46,4 +46,22 @@ def remove(session: Session, options: Values, names: list[str]) -> int:
         **jobs.common_fields(session, options),
     )
     jobs.run(session, op, options)
+    return 0
+
+
+def rename(session: Session, options: Values, names: list[str]) -> int:
+    """Give an instance another name."""
+    from ganeti.opcodes.instance import OpInstanceRename
+
+    old, new = names
+    op = OpInstanceRename(
+        instance_name=old,
+        new_name=new,
+        name_check=options.name_check,
+        ip_check=options.ip_check,
+        **jobs.common_fields(session, options),
+    )
+    result = jobs.run(session, op, options)
+    if result and not options.dry_run:
+        session.out(f"Instance '{old}' renamed to '{result}'")
     return 0

@@ -1,4 +1,4 @@
-"""gnt-instance startup, shutdown: one job for each instance."""
+"""gnt-instance startup, shutdown, reboot: one job for each instance."""
 
 from __future__ import annotations
 
@@ -49,6 +49,22 @@ def shutdown(session: Session, options: Values, words: list[str]) -> int:
             timeout=options.timeout,
             ignore_offline_nodes=options.ignore_offline,
             no_remember=options.no_remember,
+            **common,
+        )
+
+    return _run(session, options, words, build)
+
+
+def reboot(session: Session, options: Values, words: list[str]) -> int:
+    """Restart instances."""
+    from ganeti.opcodes.instance import OpInstanceReboot, RebootType
+
+    def build(name: str, common: dict[str, Any]) -> OpInstanceReboot:
+        return OpInstanceReboot(
+            instance_name=name,
+            reboot_type=RebootType(options.reboot_type),
+            ignore_secondaries=options.ignore_secondaries,
+            shutdown_timeout=options.shutdown_timeout,
             **common,
         )
 

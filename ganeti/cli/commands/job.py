@@ -1,11 +1,11 @@
-"""gnt-job list, list-fields, watch, cancel."""
+"""gnt-job list, list-fields, watch, wait, cancel, change-priority."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ganeti.cli import failures, jobs, listing
-from ganeti.cli.names import build_filter, job_ids
+from ganeti.cli.names import build_filter, job_ids, looks_like_filter
 from ganeti.cli.selection import confirm_all
 from ganeti.cli.table import format_stamp
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError
@@ -38,7 +38,7 @@ def list_jobs(session: Session, options: Values, words: list[str]) -> int:
 
 def _filter(options: Values, words: list[str]) -> Any:
     """What the job numbers, the filter and the status options select together."""
-    if options.force_filter:
+    if options.force_filter or looks_like_filter(words):
         chosen = build_filter(words, force_filter=True)
     else:
         ids = job_ids(words)
@@ -59,8 +59,18 @@ def watch(session: Session, _options: Values, words: list[str]) -> int:
     (job_id,) = job_ids(words)
     title = f"Output from job {job_id} follows"
     session.out(title, "-" * len(title))
+    return _poll(session, job_id, jobs.ConsoleReporter(session, job_id))
+
+
+def wait(session: Session, _options: Values, words: list[str]) -> int:
+    """Wait for a job, in silence."""
+    (job_id,) = job_ids(words)
+    return _poll(session, job_id, jobs.SilentReporter())
+
+
+def _poll(session: Session, job_id: int, reporter: jobs.JobReporter) -> int:
     try:
-        jobs.poll(session, job_id)
+        jobs.poll(session, job_id, reporter)
     except GanetiError as err:
         session.err(f"Job {job_id} failed: {failures.describe(err)[1]}")
         return failures.FAILURE
@@ -69,14 +79,37 @@ def watch(session: Session, _options: Values, words: list[str]) -> int:
 
 def cancel(session: Session, options: Values, words: list[str]) -> int:
     """Take jobs back."""
-    if bool(words) == (options.status_filter is not None):
-        text = "Either a status filter or job ID(s) must be specified and never both"
-        raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
+    _check_selection(options, words)
     if options.kill and not options.yes_do_it:
         text = "The --kill option must be confirmed with --yes-do-it"
         raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
-    ids = job_ids(words) if words else _jobs_in_state(session, options)
-    return max((_cancel(session, job_id, kill=options.kill) for job_id in ids), default=0)
+    return max(
+        _tell(session, "CancelJob", job_id, options.kill)
+        for job_id in _selected(session, options, words)
+    )
+
+
+def change_priority(session: Session, options: Values, words: list[str]) -> int:
+    """Let jobs run sooner or later."""
+    if options.priority is None:
+        raise failures.CommandFailed("--priority option must be given.")
+    _check_selection(options, words)
+    priority = jobs.PRIORITIES[options.priority]
+    return max(
+        _tell(session, "ChangeJobPriority", job_id, priority)
+        for job_id in _selected(session, options, words)
+    )
+
+
+def _check_selection(options: Values, words: list[str]) -> None:
+    if bool(words) == (options.status_filter is not None):
+        text = "Either a status filter or job ID(s) must be specified and never both"
+        raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
+
+
+def _selected(session: Session, options: Values, words: list[str]) -> list[int]:
+    """The jobs that are named, or those in a state; at least one."""
+    return job_ids(words) if words else _jobs_in_state(session, options)
 
 
 def _jobs_in_state(session: Session, options: Values) -> list[int]:
@@ -93,7 +126,8 @@ def _jobs_in_state(session: Session, options: Values) -> list[int]:
     return [int(job_id) for job_id, _summary in found]
 
 
-def _cancel(session: Session, job_id: int, *, kill: bool) -> int:
-    done, text = session.call("CancelJob", [job_id, kill])
+def _tell(session: Session, method: str, job_id: int, how: bool | int) -> int:
+    """Ask for a change of one job, and print what is answered."""
+    done, text = session.call(method, [job_id, how])
     session.out(text)
     return 0 if done else failures.FAILURE

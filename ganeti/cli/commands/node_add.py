@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ganeti import version
-from ganeti.cli import clusterfiles, jobs, machine
+from ganeti.cli import clusterfiles, jobs, machine, node_settings
 from ganeti.cli.failures import CommandFailed
 from ganeti.cli.nodejoin import Bundle, Prepared
 from ganeti.cli.nodesetup import INodeSetup, SshNodeSetup, SshOptions, VirtualNodeSetup
@@ -43,9 +43,9 @@ def add(session: Session, options: Values, names: list[str]) -> int:
         group=options.nodegroup,
         master_capable=options.master_capable,
         vm_capable=options.vm_capable,
-        ndparams=options.ndparams and _typed_ndparams(options.ndparams),
-        hv_state=_state("--hypervisor-state", options.hv_state),
-        disk_state=_disk_state(options.disk_state),
+        ndparams=node_settings.typed_ndparams(options.ndparams),
+        hv_state=node_settings.hv_state(options.hv_state),
+        disk_state=node_settings.disk_state(options.disk_state),
         node_setup=options.node_setup,
         **jobs.common_fields(session, options),
     )
@@ -77,37 +77,6 @@ def _secondary_ip(options: Values) -> str | None:
             f"Secondary IP ({given}) needs to be a valid IPv4 address", ErrorCode.WRONG_INPUT
         )
     return given
-
-
-def _typed_ndparams(values: Mapping[str, Any]) -> dict[str, Any]:
-    from ganeti.model.parameters import NDPARAM_TYPES, enforce_types
-
-    return enforce_types(values, NDPARAM_TYPES)
-
-
-def _state(option: str, given: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
-    """Static state by name, with numbers as numbers."""
-    found = {}
-    for name, values in given:
-        if not isinstance(values, dict):
-            raise OpPrereqError(f"{option} {name} needs NAME=VALUE", ErrorCode.WRONG_INPUT)
-        found[name] = {key: _number(f"{option} {name}:{key}", v) for key, v in values.items()}
-    return found or None
-
-
-def _disk_state(given: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
-    found: dict[str, dict[str, Any]] = {}
-    for word, values in (_state("--disk-state", given) or {}).items():
-        template, _, name = word.partition("/")
-        found.setdefault(template, {})[name] = values
-    return found or None
-
-
-def _number(what: str, text: Any) -> int:
-    try:
-        return int(text)
-    except (TypeError, ValueError) as err:
-        raise OpPrereqError(f"{what}: '{text}' is no number", ErrorCode.WRONG_INPUT) from err
 
 
 # -- Setting up

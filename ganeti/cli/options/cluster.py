@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganeti.cli.options import common
 from ganeti.cli.program import Opt
 
 _YES_NO = "yes|no"
@@ -186,6 +187,7 @@ DEFAULT_IALLOCATOR = Opt(
     "Program that chooses nodes when none is named",
     type="string",
     metavar="<NAME>",
+    values="iallocator",
 )
 DEFAULT_IALLOCATOR_PARAMS = Opt(
     ("--default-iallocator-params",),
@@ -316,3 +318,111 @@ INIT_OPTIONS = (
     SPECS_MEM_SIZE,
     SPECS_NIC_COUNT,
 )
+
+
+# -- Only of modify
+
+MAX_RUNNING_JOBS = Opt(
+    ("--max-running-jobs",), "max_running_jobs", "How many jobs run at a time", type="int"
+)
+MAX_TRACKED_JOBS = Opt(
+    ("--max-tracked-jobs",),
+    "max_tracked_jobs",
+    "How many running jobs the scheduler of Ganeti 3 watches; kept on record",
+    type="int",
+)
+ADD_UIDS = Opt(
+    ("--add-uids",), "add_uids", "User ids to add to the pool, as in 2000-2099,3000", type="string"
+)
+REMOVE_UIDS = Opt(
+    ("--remove-uids",), "remove_uids", "User ids to take from the pool", type="string"
+)
+RESERVED_LVS = Opt(
+    ("--reserved-lvs",),
+    "reserved_lvs",
+    "Logical volumes that are not Ganeti's: regular expressions, separated by commas",
+    type="string",
+)
+MODIFY_ETC_HOSTS = Opt(
+    ("--modify-etc-hosts",),
+    "modify_etc_hosts",
+    "Write the nodes into /etc/hosts",
+    type="bool",
+    metavar=_YES_NO,
+)
+COMMUNICATION_NETWORK = Opt(
+    ("--instance-communication-network",),
+    "instance_communication_network",
+    "Network by which instances reach the metadata service; empty for none",
+    type="string",
+)
+DATA_COLLECTORS = Opt(
+    ("--enabled-data-collectors",),
+    "enabled_data_collectors",
+    "Collectors of the monitoring daemon to switch on or off, as in drbd=yes,lv=no",
+    type="keyval",
+    default={},
+)
+COLLECTOR_INTERVAL = Opt(
+    ("--data-collector-interval",),
+    "data_collector_interval",
+    "How often collectors collect, in seconds, as in lv=30",
+    type="keyval",
+    default={},
+)
+NO_QUESTIONS = Opt(
+    ("--yes-do-it",),
+    "yes_do_it",
+    "Taken for the sake of old scripts: nothing is asked",
+    "store_true",
+    default=False,
+)
+
+_SUBMIT_OPTIONS = (common.DRY_RUN, common.PRIORITY, *common.SUBMIT_OPTIONS)
+
+MODIFY_OPTIONS = (
+    HYPERVISORS,
+    HVPARAMS,
+    BEPARAMS,
+    NICPARAMS,
+    NDPARAMS,
+    DISKPARAMS,
+    HV_STATE,
+    DISK_STATE,
+    MAC_PREFIX,
+    VG_NAME,
+    MASTER_NETDEV,
+    MASTER_NETMASK,
+    EXTERNAL_IP_SCRIPT,
+    FILE_STORAGE_DIR,
+    SHARED_FILE_STORAGE_DIR,
+    CANDIDATE_POOL_SIZE,
+    MAX_RUNNING_JOBS,
+    MAX_TRACKED_JOBS,
+    UID_POOL,
+    ADD_UIDS,
+    REMOVE_UIDS,
+    MAINTAIN_NODE_HEALTH,
+    MODIFY_ETC_HOSTS,
+    RESERVED_LVS,
+    DRBD_HELPER,
+    DEFAULT_IALLOCATOR,
+    DEFAULT_IALLOCATOR_PARAMS,
+    PREALLOC_WIPE,
+    DISK_TEMPLATES,
+    USER_SHUTDOWN,
+    COMPRESSION_TOOLS,
+    INSTALL_IMAGE,
+    ZEROING_IMAGE,
+    COMMUNICATION_NETWORK,
+    DATA_COLLECTORS,
+    COLLECTOR_INTERVAL,
+    IPOLICY_BOUNDS,
+    IPOLICY_STD,
+    IPOLICY_TEMPLATES,
+    IPOLICY_VCPU_RATIO,
+    IPOLICY_SPINDLE_RATIO,
+    common.FORCE._replace(help="Go on when a node says that it cannot do what is wanted"),
+    *_SUBMIT_OPTIONS,
+)
+REDIST_OPTIONS = (NO_QUESTIONS, *_SUBMIT_OPTIONS)

@@ -12,7 +12,12 @@ PRIORITY = Opt(
     metavar="low|normal|high",
 )
 DRY_RUN = Opt(
-    ("--dry-run",), "dry_run", "Check and plan, but change nothing", "store_true", default=False
+    ("--dry-run",),
+    "dry_run",
+    "Check and plan, but change nothing; --dry-run=json prints the plan as JSON",
+    "store_true",
+    default=False,
+    forms=("json",),
 )
 SUBMIT = Opt(
     ("--submit",),
@@ -62,6 +67,7 @@ OUTPUT = Opt(
     "Fields to show, separated by commas; with a + in front, beside the default ones",
     type="string",
     metavar="FIELDS",
+    values="field",
 )
 UNITS = Opt(
     ("--units",),

@@ -28,6 +28,7 @@ NODE = Opt(
     "Node to run on, with the secondary node of a mirrored disk",
     type="string",
     metavar="<pnode>[:<snode>]",
+    values="nodes",
 )
 IALLOCATOR = Opt(
     ("-I", "--iallocator"),
@@ -35,6 +36,7 @@ IALLOCATOR = Opt(
     "Program that chooses the nodes",
     type="string",
     metavar="<NAME>",
+    values="iallocator",
 )
 OS_TYPE = Opt(
     ("-o", "--os-type"),
@@ -42,6 +44,7 @@ OS_TYPE = Opt(
     "Operating system to install, with +variant",
     type="string",
     metavar="<os>",
+    values="os",
 )
 OS_SIZE = Opt(
     ("-s", "--os-size"),
@@ -361,3 +364,11 @@ SHUTDOWN_OPTIONS = (
     *_MULTIPLE,
 )
 INFO_OPTIONS = (STATIC, SHOW_ALL, common.ROMAN, common.PRIORITY)
+SHOW_COMMAND = Opt(
+    ("--show-cmd",),
+    "show_command",
+    "Print the command that shows the console, and do not run it",
+    "store_true",
+    default=False,
+)
+CONSOLE_OPTIONS = (SHOW_COMMAND, common.PRIORITY)

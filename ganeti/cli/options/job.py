@@ -38,9 +38,16 @@ LIST_OPTIONS = (
     ARCHIVED,
 )
 CANCEL_OPTIONS = (common.FORCE, KILL, common.YES_DO_IT, PENDING, QUEUED, WAITING)
+PRIORITY_OPTIONS = (common.PRIORITY, common.FORCE, PENDING, QUEUED, WAITING)
 
 ON_NODES = Opt(
-    ("-n",), "on_nodes", "Wait on this node; may be repeated", "append", "string", default=[]
+    ("-n",),
+    "on_nodes",
+    "Wait on this node; may be repeated",
+    "append",
+    "string",
+    default=[],
+    values="node",
 )
 NO_MASTER = Opt(
     ("--no-master",), "on_master", "Do not wait on the master", "store_false", default=True
@@ -74,3 +81,33 @@ DELAY_OPTIONS = (
     *common.SUBMIT_OPTIONS,
 )
 LOCKS_OPTIONS = (common.NO_HEADERS, common.SEPARATOR, common.OUTPUT, common.MARKS, INTERVAL)
+
+JOB_REPEAT = Opt(
+    ("--job-repeat",), "rep_job", "How often to submit each job", type="int", default="1"
+)
+OP_REPEAT = Opt(
+    ("--op-repeat",), "rep_op", "How often a job does what is in its file", type="int", default="1"
+)
+EACH = Opt(
+    ("--each",),
+    "each",
+    "Submit the jobs one by one, and not in one request",
+    "store_true",
+    default=False,
+)
+TIMING_STATS = Opt(
+    ("--timing-stats",),
+    "timing_stats",
+    "Print how many jobs there were, and how long they took",
+    "store_true",
+    default=False,
+)
+SUBMIT_JOB_OPTIONS = (
+    common.VERBOSE,
+    OP_REPEAT,
+    JOB_REPEAT,
+    TIMING_STATS,
+    EACH,
+    common.DRY_RUN,
+    common.PRIORITY,
+)

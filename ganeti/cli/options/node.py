@@ -16,7 +16,12 @@ FORCE_JOIN = Opt(
     default=False,
 )
 NODE_GROUP = Opt(
-    ("-g", "--node-group"), "nodegroup", "Node group", type="string", metavar="<nodegroup>"
+    ("-g", "--node-group"),
+    "nodegroup",
+    "Node group",
+    type="string",
+    metavar="<nodegroup>",
+    values="group",
 )
 MASTER_CAPABLE = Opt(
     ("--master-capable",),
@@ -61,4 +66,51 @@ ADD_OPTIONS = (
     NO_SSH_KEY_CHECK,
     common.VERBOSE,
     common.PRIORITY,
+)
+
+
+def _flag(flags: tuple[str, ...], dest: str, what: str) -> Opt:
+    return Opt(flags, dest, what, type="bool", metavar="yes|no")
+
+
+OFFLINE = _flag(("-O", "--offline"), "offline", "Whether the node is out of service")
+DRAINED = _flag(("-D", "--drained"), "drained", "Whether the node takes no new instances")
+MASTER_CANDIDATE = _flag(
+    ("-C", "--master-candidate"),
+    "master_candidate",
+    "Whether the node keeps a copy of the cluster's state",
+)
+AUTO_PROMOTE = Opt(
+    ("--auto-promote",),
+    "auto_promote",
+    "Make other nodes master candidates in its place",
+    "store_true",
+    default=False,
+)
+NODE_POWERED = _flag(("--node-powered",), "node_powered", "Whether the node has power")
+CONFIRM = Opt(("--yes",), "confirm", "Do it without asking", "store_true", default=False)
+
+MODIFY_OPTIONS = (
+    MASTER_CANDIDATE,
+    DRAINED,
+    OFFLINE,
+    AUTO_PROMOTE,
+    MASTER_CAPABLE,
+    VM_CAPABLE,
+    cluster.SECONDARY_IP,
+    cluster.NDPARAMS,
+    cluster.HV_STATE,
+    cluster.DISK_STATE,
+    NODE_POWERED,
+    common.FORCE,
+    common.DRY_RUN,
+    common.PRIORITY,
+    *common.SUBMIT_OPTIONS,
+)
+POWERCYCLE_OPTIONS = (
+    CONFIRM,
+    common.FORCE,
+    common.DRY_RUN,
+    common.PRIORITY,
+    *common.SUBMIT_OPTIONS,
 )

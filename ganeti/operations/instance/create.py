@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganeti.errors import (
-    ErrorCode,
-    OpExecError,
-    OpPrereqError,
-    ReservationError,
-    ResolverError,
-    RpcError,
-)
+from ganeti.errors import ErrorCode, OpExecError, OpPrereqError, RpcError
 from ganeti.model.config import Configuration
 from ganeti.model.delta import Delta, put
 from ganeti.model.disk import Disk
@@ -20,6 +13,7 @@ from ganeti.model.hypervisors import check_hvparams
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
 from ganeti.model.locks import Level, exclusive, shared
+from ganeti.model.ports import take_port
 from ganeti.model.recovery import RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.secret import Secret
@@ -27,6 +21,7 @@ from ganeti.model.state import State
 from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
 from ganeti.operations.asking import reason
+from ganeti.operations.describing import describe_disk
 from ganeti.operations.instance.create_checks import check_node, check_policy
 from ganeti.operations.instance.create_request import (
     InstanceRequest,
@@ -37,15 +32,15 @@ from ganeti.operations.instance.create_request import (
 )
 from ganeti.operations.instance.disks import make_disk, storage_folder
 from ganeti.operations.instance.environment import instance_hooks
+from ganeti.operations.instance.memory import check_memory_bounds
+from ganeti.operations.instance.naming import reserve_name, resolve_name
 from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
+from ganeti.operations.instance.ports import reserve_port
 from ganeti.operations.instance.spec import build_spec, secret_osparams
-from ganeti.operations.instance.startup import check_memory_bounds, stop_call
+from ganeti.operations.instance.startup import start_guest
 from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
-from ganeti.rpc.calls import CreateDisk, RemoveDisk, RunOsCreate, StartInstance
+from ganeti.rpc.calls import CreateDisk, RemoveDisk, RunOsCreate
 from ganeti.utils.text import format_unit
-
-NODED_PORT = 1811
-"""Where an address is probed: whatever answers there, even with a refusal, has taken it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +70,13 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         config = self.job.snapshot().config
         request = read_request(config, self.op)
         self._say_what_is_ignored(request)
-        own_ip = await self._resolve(request.name)
+        own_ip = await resolve_name(
+            self.job, request.name, name_check=self.op.name_check, ip_check=self.op.ip_check
+        )
         instance, disks = self._design(config, request, own_ip)
         spec = build_spec(config, instance, disks)
-        check_hvparams(spec.hypervisor, spec.hvparams)
-        check_memory_bounds(spec)
+        check_hvparams(spec.hypervisor, spec.hvparams, config.hvparam_levels(instance))
+        check_memory_bounds(spec.beparams, config.beparam_levels(instance))
         check_policy(self.job, self.op, config, request, spec)
         await check_node(self.job, self.op, config, request, spec)
         return CreatePlan(
@@ -97,25 +94,10 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         if self.op.no_install and self.op.start:
             self.job.info("No-installation mode selected, disabling startup")
 
-    async def _resolve(self, name: str) -> str | None:
-        if not self.op.name_check:
-            return None
-        try:
-            host = await self.job.resolver.resolve(name)
-        except ResolverError as err:
-            raise OpPrereqError(
-                f"The given name ({name}) does not resolve: {err.args[2]}", ErrorCode.RESOLVER
-            ) from err
-        if self.op.ip_check and await self.job.resolver.answers(host.ip, NODED_PORT):
-            raise OpPrereqError(
-                f"IP {host.ip} of instance {name} already in use", ErrorCode.NOT_UNIQUE
-            )
-        return host.ip
-
     def _design(
         self, config: Configuration, request: InstanceRequest, own_ip: str | None
     ) -> tuple[Instance, tuple[Disk, ...]]:
-        self._reserve_name(request.name)
+        reserve_name(self.job, request.name)
         context = NicContext(
             config=config,
             node=request.node,
@@ -140,14 +122,9 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             disks=tuple(disk.uuid for disk in disks),
             disks_active=request.start,
             tags=request.tags,
+            network_port=reserve_port(self.job, config, request.hypervisor),
         )
         return instance, disks
-
-    def _reserve_name(self, name: str) -> None:
-        try:
-            self.job.reserve(Reservation(kind=ReservationKind.NAME, key=name, job_id=self.job.id))
-        except ReservationError as err:
-            raise OpPrereqError(_why_kept(self.job.snapshot(), name), ErrorCode.EXISTS) from err
 
     def _make_disks(self, config: Configuration, request: InstanceRequest) -> tuple[Disk, ...]:
         folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
@@ -181,6 +158,14 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             {"ADD_MODE": self.op.mode},
             status=str(plan.start),
         )
+
+    def describe(self, plan: CreatePlan) -> list[str]:
+        name, where = plan.instance.name, f"on {plan.node_name}"
+        lines = [f"create {describe_disk(disk)} {where}" for disk in plan.disks]
+        if plan.install:
+            lines.append(f"run the create script of {plan.instance.os} {where}")
+        lines.append(f"add instance {name} to the configuration")
+        return [*lines, f"start instance {name} {where}"] if plan.start else lines
 
     def dry_result(self, plan: CreatePlan) -> list[str]:
         return [plan.node_name]
@@ -232,22 +217,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
 
     async def _start(self, plan: CreatePlan) -> None:
         self.job.log("* starting instance...")
-        stop = stop_call(plan.instance, force=True)
-        try:
-            await self.job.step(plan.instance.primary_node, StartInstance(spec=plan.spec), stop)
-        except RpcError as err:
-            raise OpExecError(f"Could not start instance '{plan.instance.name}': {err}") from err
-
-
-def _why_kept(state: State, name: str) -> str:
-    for debt in state.debts.values():
-        if (ReservationKind.NAME, name) in [(kept.kind, kept.key) for kept in debt.reservations]:
-            node = state.config.nodes[debt.node_uuid]
-            return (
-                f"The name '{name}' is free again when node {node.name} has cleaned up"
-                f" what job {debt.job_id} left there"
-            )
-    return f"Instance '{name}' is being created by another job"
+        await start_guest(self.job, plan.spec)
 
 
 def add_instance(instance: Instance, disks: tuple[Disk, ...]) -> Callable[[State], Delta]:
@@ -263,6 +233,12 @@ def add_instance(instance: Instance, disks: tuple[Disk, ...]) -> Callable[[State
                     f"Cannot add '{instance.name}': MAC address '{nic.mac}' already in use",
                     ErrorCode.NOT_UNIQUE,
                 )
-        return (*map(put, disks), put(instance))
+        return (*_taken_port(config, instance), *map(put, disks), put(instance))
 
     return change
+
+
+def _taken_port(config: Configuration, instance: Instance) -> Delta:
+    if instance.network_port is None:
+        return ()
+    return (put(take_port(config.cluster, instance.network_port)),)

@@ -8,7 +8,7 @@ from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
 from ganeti.model.live import InstanceSpec
 from ganeti.model.node import Node
-from ganeti.model.policy import InstanceSizes, policy_violations
+from ganeti.model.policy import InstanceSizes
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import OpInstanceCreate
 from ganeti.operations.asking import ask
@@ -16,6 +16,7 @@ from ganeti.operations.instance.create_request import InstanceRequest
 from ganeti.operations.instance.disks import storage_folder
 from ganeti.operations.instance.memory import reserve_memory
 from ganeti.operations.instance.os_check import check_os
+from ganeti.operations.instance.policy import enforce_policy
 from ganeti.operations.instance.spec import secret_osparams
 from ganeti.operations.unit import JobContext
 from ganeti.rpc.calls import CheckFileStorage
@@ -42,16 +43,7 @@ def check_policy(
         spindle_use=spec.beparams.spindle_use,
         disk_template=request.template,
     )
-    violations = policy_violations(config.group_policy(group), sizes)
-    if not violations:
-        return
-    text = (
-        f"Instance allocation to group {group.uuid} ({group.name}) violates policy:"
-        f" {', '.join(violations)}"
-    )
-    if not op.ignore_ipolicy:
-        raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
-    job.warn(text)
+    enforce_policy(job, config, group, sizes, ignore=op.ignore_ipolicy)
 
 
 async def check_node(
@@ -78,7 +70,8 @@ async def check_node(
             force_variant=op.force_variant,
         )
     if request.template is not DiskTemplate.DISKLESS:
-        await _check_storage(job, config, request, node)
+        folder = storage_folder(config, request.template, None, request.name)
+        await check_storage(job, node, folder)
     if request.start:
         await reserve_memory(
             job,
@@ -90,10 +83,12 @@ async def check_node(
         )
 
 
-async def _check_storage(
-    job: JobContext, config: Configuration, request: InstanceRequest, node: Node
-) -> None:
-    folder = storage_folder(config, request.template, None, request.name)
+async def check_storage(job: JobContext, node: Node, folder: str) -> None:
+    """
+    May file-based disks be in the folder of an instance?
+
+    @raise OpPrereqError: not on this node, or it does not say.
+    """
     problem = await ask(job, node, CheckFileStorage(path=posixpath.dirname(folder)))
     if problem:
         raise OpPrereqError(f"Node {node.name}: {problem}", ErrorCode.ENVIRONMENT)

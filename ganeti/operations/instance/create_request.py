@@ -25,6 +25,8 @@ from ganeti.model.tags import with_tags
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
 from ganeti.operations.instance.disks import WishedDisk, choose_template, read_disks
+from ganeti.operations.instance.naming import check_name_options
+from ganeti.operations.instance.osparams import check_given_once, read_osparams
 
 AUTO = "auto"
 
@@ -64,8 +66,7 @@ def check_supported(op: OpInstanceCreate) -> None:
             f"Instance allocator '{op.iallocator}': choosing nodes is not available yet;"
             " name the node with -n"
         )
-    if op.ip_check and not op.name_check:
-        _refuse("Cannot do IP address check without a name check")
+    check_name_options(name_check=op.name_check, ip_check=op.ip_check)
     if op.os_type is None and not op.no_install:
         _refuse("No guest OS or OS image specified")
 
@@ -113,7 +114,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
     Check a request.
 
     @raise OpPrereqError: it cannot be granted.
-    @raise TypeEnforcementError, ParameterError, TagError: a value is malformed.
+    @raise TypeEnforcementError, TagError: a value is malformed.
     """
     check_supported(op)
     name = check_new_name(config, op.instance_name)
@@ -131,7 +132,7 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
         hypervisor=hypervisor,
         hvparams=hvparams,
         beparams=_read_beparams(config.cluster, op),
-        osparams=_read_osparams(op.osparams),
+        osparams=_read_osparams(op),
         os_name=op.os_type or "",
         install=not op.no_install and template is not DiskTemplate.DISKLESS,
         start=op.start and not op.no_install,
@@ -196,8 +197,6 @@ def _read_beparams(cluster: Cluster, op: OpInstanceCreate) -> PartialBeParams:
     )
 
 
-def _read_osparams(given: dict[str, Any]) -> dict[str, str]:
-    for name, value in given.items():
-        if not isinstance(value, str):
-            _refuse(f"OS parameter '{name}' must be a text, not {value!r}")
-    return dict(given)
+def _read_osparams(op: OpInstanceCreate) -> dict[str, str]:
+    check_given_once(op.osparams, op.osparams_private, op.osparams_secret)
+    return read_osparams(op.osparams)

@@ -6,11 +6,13 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from ganeti.errors import ErrorCode, OpPrereqError, UnitParseError
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk, DiskMode
 from ganeti.model.names import check_object_name
-from ganeti.model.templates import DiskTemplate
+from ganeti.model.templates import TEMPLATES, DiskTemplate
 from ganeti.utils.text import parse_unit
 
 MAX_DISKS = 16
@@ -18,6 +20,8 @@ MAX_SIZE_MIB = (1 << 43) - 1
 """No kernel knows a larger file or device: 8 EiB."""
 AVAILABLE = (DiskTemplate.DISKLESS, DiskTemplate.FILE, DiskTemplate.SHAREDFILE)
 """Templates that nodes have drivers for."""
+
+NO_SPINDLES = "Spindles in instance disks cannot be specified when exclusive storage is not active"
 
 _KNOWN = frozenset(
     ("access", "adopt", "dev_type", "metavg", "mode", "name", "provider", "size", "spindles", "vg")
@@ -72,10 +76,15 @@ def read_disks(
             f"An instance can have at most {MAX_DISKS} disks, not {len(wishes)}",
             ErrorCode.WRONG_INPUT,
         )
-    return [_read(place, wish, template) for place, wish in enumerate(wishes)]
+    return [read_disk(place, wish, template) for place, wish in enumerate(wishes)]
 
 
-def _read(place: int, wish: Mapping[str, str | int], template: DiskTemplate) -> WishedDisk:
+def read_disk(place: int, wish: Mapping[str, str | int], template: DiskTemplate) -> WishedDisk:
+    """
+    Check one wished disk, which becomes the one with index C{place}.
+
+    @raise OpPrereqError: it is impossible.
+    """
     if "adopt" in wish:
         raise OpPrereqError(
             f"Disk adoption is not supported for the '{template}' disk template",
@@ -88,8 +97,8 @@ def _read(place: int, wish: Mapping[str, str | int], template: DiskTemplate) -> 
     _check_keys(place, wish)
     return WishedDisk(
         size=_read_size(place, wish["size"]),
-        mode=_read_mode(place, wish.get("mode", DiskMode.READ_WRITE)),
-        name=_read_name(wish.get("name")),
+        mode=read_mode(place, wish.get("mode", DiskMode.READ_WRITE)),
+        name=read_name(wish.get("name")),
     )
 
 
@@ -100,10 +109,7 @@ def _check_keys(place: int, wish: Mapping[str, str | int]) -> None:
             f"Unknown parameter '{unknown[0]}' of disk {place}", ErrorCode.WRONG_INPUT
         )
     if "spindles" in wish:
-        raise OpPrereqError(
-            "Spindles in instance disks cannot be specified when exclusive storage is not active",
-            ErrorCode.WRONG_INPUT,
-        )
+        raise OpPrereqError(NO_SPINDLES, ErrorCode.WRONG_INPUT)
 
 
 def _read_size(place: int, given: str | int) -> int:
@@ -123,7 +129,8 @@ def _read_size(place: int, given: str | int) -> int:
     return size
 
 
-def _read_mode(place: int, given: str | int) -> DiskMode:
+def read_mode(place: int, given: str | int) -> DiskMode:
+    """@raise OpPrereqError: it is none."""
     try:
         return DiskMode(str(given))
     except ValueError as err:
@@ -133,7 +140,8 @@ def _read_mode(place: int, given: str | int) -> DiskMode:
         ) from err
 
 
-def _read_name(given: str | int | None) -> str | None:
+def read_name(given: str | int | None) -> str | None:
+    """@raise OpPrereqError: a disk cannot have this name."""
     if given is None or str(given).lower() == "none":
         return None
     check_object_name("disk", str(given))
@@ -194,3 +202,19 @@ def make_disk(
         name=wished.name,
         nodes=(node_uuid,) if template is DiskTemplate.FILE else (),
     )
+
+
+def disk_of(disk: Disk, instance_name: str) -> Disk:
+    """
+    C{disk} as a disk of an instance of that name.
+
+    @raise OpPrereqError: its place has the instance's name in it, and cannot be told.
+    """
+    if not TEMPLATES[disk.dev_type].instance_dependent_path:
+        return disk
+    driver, path = disk.logical_id
+    folder, file_name = posixpath.split(str(path))
+    base = posixpath.dirname(folder)
+    if base in ("", "/"):
+        raise OpPrereqError(f"Disk {disk.uuid} has no place of its own: {path}", ErrorCode.INTERNAL)
+    return replace(disk, logical_id=(driver, f"{base}/{instance_name}/{file_name}"))

@@ -13,7 +13,7 @@ from ganeti.model.config import Configuration
 from ganeti.model.names import check_object_name, is_ip, normal_mac
 from ganeti.model.nic import Nic
 from ganeti.model.node import Node
-from ganeti.model.parameters import NicMode, NicParams, fill, parse_nicparams
+from ganeti.model.parameters import DEFAULT, NicMode, NicParams, fill, parse_nicparams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.opcodes.instance import NicKey
 from ganeti.operations.unit import JobContext
@@ -60,66 +60,99 @@ def read_nics(wishes: Sequence[NicWish], context: NicContext) -> list[WishedNic]
     Check wished interfaces.
 
     @raise OpPrereqError: one is impossible.
-    @raise TypeEnforcementError, ParameterError: a value is malformed.
+    @raise TypeEnforcementError: a value is malformed.
     """
     if len(wishes) > MAX_NICS:
         raise OpPrereqError(
             f"An instance can have at most {MAX_NICS} NICs, not {len(wishes)}",
             ErrorCode.WRONG_INPUT,
         )
-    return [_read(wish, context) for wish in wishes]
+    wished = [read_nic(wish, context) for wish in wishes]
+    for each in wished:
+        check_routed(
+            each.nic,
+            each.filled,
+            "Routed nic mode requires an ip address if not attached to a network",
+        )
+    return wished
 
 
-def _read(wish: NicWish, context: NicContext) -> WishedNic:
+def read_nic(wish: NicWish, context: NicContext) -> WishedNic:
+    """
+    Check one wished interface but for L{check_routed}.
+
+    @raise OpPrereqError: it is impossible.
+    @raise TypeEnforcementError: a value is malformed.
+    """
+    check_network(wish)
+    defaults = context.config.cluster.nicparams["default"]
+    own = _own_parameters(wish)
+    filled = fill(defaults, parse_nicparams(own))
+    if context.identify_defaults:
+        own = {name: value for name, value in own.items() if value != getattr(defaults, name)}
+    mac = _read_mac(wish.get(NicKey.MAC), context.config)
+    nic = Nic(
+        uuid="",
+        mac=mac or "",
+        ip=read_ip(wish.get(NicKey.IP), context),
+        name=read_name(wish.get(NicKey.NAME)),
+        nicparams=parse_nicparams(own),
+    )
+    return WishedNic(nic=nic, filled=filled, needs_mac=mac is None)
+
+
+def check_network(wish: NicWish) -> None:
+    """@raise OpPrereqError: the interface is to be connected to a network."""
     if wish.get(NicKey.NETWORK) not in (None, NONE):
         raise OpPrereqError(
             f"Network '{wish[NicKey.NETWORK]}': connecting instances to networks"
             " is not available yet",
             ErrorCode.WRONG_INPUT,
         )
-    defaults = context.config.cluster.nicparams["default"]
-    own = _own_parameters(wish)
-    filled = fill(defaults, parse_nicparams(own))
-    if context.identify_defaults:
-        own = {name: value for name, value in own.items() if value != getattr(defaults, name)}
-    ip = _read_ip(wish.get(NicKey.IP), context)
-    if filled.mode is NicMode.ROUTED and ip is None:
-        raise OpPrereqError(
-            "Routed nic mode requires an ip address if not attached to a network",
-            ErrorCode.WRONG_INPUT,
-        )
-    mac = _read_mac(wish.get(NicKey.MAC), context.config)
-    nic = Nic(
-        uuid="",
-        mac=mac or "",
-        ip=ip,
-        name=_read_name(wish.get(NicKey.NAME)),
-        nicparams=parse_nicparams(own),
-    )
-    return WishedNic(nic=nic, filled=filled, needs_mac=mac is None)
+
+
+def check_routed(nic: Nic, filled: NicParams, problem: str) -> None:
+    """@raise OpPrereqError: C{problem}: nothing says where to route to."""
+    if filled.mode is NicMode.ROUTED and nic.ip is None and nic.network is None:
+        raise OpPrereqError(problem, ErrorCode.WRONG_INPUT)
 
 
 def _own_parameters(wish: NicWish) -> dict[str, str]:
+    return {name: value for name, value in wished_parameters(wish).items() if value is not None}
+
+
+def wished_parameters(wish: NicWish) -> dict[str, str | None]:
+    """
+    The NIC parameters that a wish mentions; None: inherit it.
+
+    @raise OpPrereqError: two names for the same, or an unknown mode.
+    """
     if wish.get(NicKey.BRIDGE) is not None and wish.get(NicKey.LINK) is not None:
         raise OpPrereqError(
             "Cannot pass 'bridge' and 'link' at the same time", ErrorCode.WRONG_INPUT
         )
-    given = {
-        "mode": wish.get(NicKey.MODE),
-        "link": wish.get(NicKey.LINK) or wish.get(NicKey.BRIDGE),
-        "vlan": wish.get(NicKey.VLAN),
+    names = {
+        NicKey.MODE: "mode",
+        NicKey.BRIDGE: "link",
+        NicKey.LINK: "link",
+        NicKey.VLAN: "vlan",
     }
-    known = {name: value for name, value in given.items() if value not in (None, AUTO, "default")}
+    found: dict[str, str | None] = {}
+    for key, name in names.items():
+        if key in wish:
+            value = wish[key]
+            found[name] = found.get(name) if value in (None, AUTO, DEFAULT) else value
     modes = [mode.value for mode in NicMode]
-    if known.get("mode", NicMode.BRIDGED) not in modes:
+    if found.get("mode") not in (None, *modes):
         raise OpPrereqError(
-            f"Invalid NIC mode '{known['mode']}': it is one of {', '.join(modes)}",
+            f"Invalid NIC mode '{found['mode']}': it is one of {', '.join(modes)}",
             ErrorCode.WRONG_INPUT,
         )
-    return {name: value for name, value in known.items() if value is not None}
+    return found
 
 
-def _read_ip(given: str | None, context: NicContext) -> str | None:
+def read_ip(given: str | None, context: NicContext) -> str | None:
+    """@raise OpPrereqError: no address, or one that cannot be given."""
     if given is None or given.lower() == NONE:
         return None
     if given.lower() == AUTO:
@@ -155,6 +188,11 @@ def _check_conflicts(ip: str, context: NicContext) -> None:
 def _read_mac(given: str | None, config: Configuration) -> str | None:
     if given is None or given.lower() in (AUTO, GENERATE):
         return None
+    return read_free_mac(given, config)
+
+
+def read_free_mac(given: str, config: Configuration) -> str:
+    """@raise OpPrereqError: it is no MAC address, or some instance has it."""
     mac = normal_mac(given)
     if int(mac[:2], 16) & 1:
         raise OpPrereqError(
@@ -165,7 +203,8 @@ def _read_mac(given: str | None, config: Configuration) -> str | None:
     return mac
 
 
-def _read_name(given: str | None) -> str | None:
+def read_name(given: str | None) -> str | None:
+    """@raise OpPrereqError: an interface cannot have this name."""
     if given is None or given.lower() == NONE:
         return None
     check_object_name("NIC", given)
@@ -188,23 +227,36 @@ def make_nics(wished: Iterable[WishedNic], job: JobContext) -> list[Nic]:
                     f"IP address {ip} is given to two NICs on link {link}", ErrorCode.NOT_UNIQUE
                 )
             addresses.add((ip, link))
-            _reserve_ip(ip, each.filled, job)
+            reserve_ip(ip, each.filled, job)
         made.append(_make(each, {nic.mac for nic in made}, job))
     return made
 
 
 def _make(wished: WishedNic, used: set[str], job: JobContext) -> Nic:
     mac = _new_mac(used, job) if wished.needs_mac else wished.nic.mac
-    if mac in used or not _reserve(job, ReservationKind.MAC, mac):
+    if mac in used:
         raise OpPrereqError(f"MAC address {mac} already in use in cluster", ErrorCode.NOT_UNIQUE)
+    reserve_mac(mac, job)
     return replace(wished.nic, uuid=job.random.uuid(), mac=mac)
 
 
-def _reserve_ip(ip: str, filled: NicParams, job: JobContext) -> None:
+def reserve_mac(mac: str, job: JobContext) -> None:
+    """@raise OpPrereqError: another job is about to use it."""
+    if not _reserve(job, ReservationKind.MAC, mac):
+        raise OpPrereqError(f"MAC address {mac} already in use in cluster", ErrorCode.NOT_UNIQUE)
+
+
+def reserve_ip(ip: str, filled: NicParams, job: JobContext, own_uuid: str = "") -> None:
+    """
+    @param own_uuid: of the interface that gets it, which may have it already.
+    @raise OpPrereqError: another interface on the same link, or another job, has it.
+    """
     config = job.snapshot().config
     for uuid in config.indexes.ips.get(("", ip), ()):
         owner = config.instances[uuid]
         for nic in owner.nics:
+            if nic.uuid == own_uuid:
+                continue
             if nic.ip == ip and config.filled_nicparams(nic).link == filled.link:
                 raise OpPrereqError(
                     f"IP address {ip} is already in use by instance '{owner.name}'"

@@ -16,17 +16,26 @@ PARAMETERS_FROM_API = 20
 
 
 async def check_os(
-    job: JobContext, node: Node, os_name: str, parameters: Iterable[str], *, force_variant: bool
+    job: JobContext,
+    node: Node,
+    os_name: str,
+    parameters: Iterable[str],
+    *,
+    force_variant: bool,
+    required: bool = True,
 ) -> None:
     """
     Check that the OS is on the node, and takes this variant and these parameters.
 
     @param os_name: C{os} or C{os+variant}.
     @param parameters: names of all OS parameters.
+    @param required: it must be there; else there is nothing to check when it is not.
     @raise OpExecError: it is not there, not valid, or does not know a parameter.
     @raise OpPrereqError: the variant does not fit, or the node does not answer.
     """
     found = await ask(job, node, GetOs(name=base_os(os_name)))
+    if found is None and not required:
+        return
     if found is None:
         raise _failed(node, f"Directory for OS {base_os(os_name)} not found in search path")
     if not found.valid:

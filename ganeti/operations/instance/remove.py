@@ -12,6 +12,7 @@ from ganeti.model.node import Node
 from ganeti.model.recovery import Action, InConfig, MarkInstance, OnNode, RemoveInstance
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceRemove
+from ganeti.operations.describing import describe_actions
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.startup import stop_call
 from ganeti.operations.instance.state import find_instance, instance_locks
@@ -94,6 +95,9 @@ class InstanceRemove(Unit[OpInstanceRemove, RemovePlan]):
             pre_nodes=(config.cluster.master_node,),
             post_nodes=around.post_nodes,
         )
+
+    def describe(self, plan: RemovePlan) -> tuple[str, ...]:
+        return describe_actions(self.job.snapshot().config, plan.actions)
 
     async def execute(self, plan: RemovePlan) -> None:
         await self.job.finish(plan.actions)

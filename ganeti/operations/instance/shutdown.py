@@ -12,6 +12,7 @@ from ganeti.model.recovery import Action, InConfig, MarkInstance, OnNode
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceShutdown
 from ganeti.operations.asking import check_online
+from ganeti.operations.describing import describe_actions
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.startup import stop_call
 from ganeti.operations.instance.state import check_not_offline, find_instance, instance_locks
@@ -91,6 +92,9 @@ class InstanceShutdown(Unit[OpInstanceShutdown, ShutdownPlan]):
         config = self.job.snapshot().config
         extra = {"TIMEOUT": str(self.op.timeout)}
         return instance_hooks(config, "instance-stop", instance, plan.disks, extra)
+
+    def describe(self, plan: ShutdownPlan) -> tuple[str, ...]:
+        return describe_actions(self.job.snapshot().config, plan.actions)
 
     async def execute(self, plan: ShutdownPlan) -> None:
         if plan.node_offline:

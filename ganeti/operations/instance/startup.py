@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec.structs import asdict
-
-from ganeti.errors import ErrorCode, OpExecError, OpPrereqError, RpcError
+from ganeti.errors import OpExecError, RpcError
 from ganeti.model.disk import Disk
 from ganeti.model.hypervisors import check_hvparams, check_instance_hvparams, parse_hvparams
 from ganeti.model.instance import Instance
-from ganeti.model.live import InstanceSpec, RunState
+from ganeti.model.live import InstanceSpec
 from ganeti.model.node import Node
-from ganeti.model.parameters import PartialBeParams, parse_beparams
+from ganeti.model.origins import Origin
+from ganeti.model.parameters import PartialBeParams, own_values, parse_beparams
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceStartup
-from ganeti.operations.asking import ask, check_online
+from ganeti.operations.asking import check_online
+from ganeti.operations.describing import node_name
 from ganeti.operations.instance.environment import instance_hooks
-from ganeti.operations.instance.memory import reserve_memory
+from ganeti.operations.instance.memory import check_memory_bounds, choose_memory
 from ganeti.operations.instance.spec import build_spec
 from ganeti.operations.instance.state import (
     check_not_offline,
+    find_guest,
     find_instance,
     instance_locks,
+    is_running,
     mark_up,
 )
-from ganeti.operations.unit import HookPlan, LockRequest, Unit
-from ganeti.rpc.calls import GetInstance, StartInstance, StopInstance
+from ganeti.operations.unit import HookPlan, JobContext, LockRequest, Unit
+from ganeti.rpc.calls import StartInstance, StopInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,8 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
         disks = tuple(config.instance_disks(instance))
         hvparams, beparams = self._parameters(instance)
         spec = build_spec(config, instance, disks, hvparams=hvparams, beparams=beparams)
-        check_hvparams(spec.hypervisor, spec.hvparams)
+        levels = {**config.hvparam_levels(instance), Origin.REQUEST: hvparams}
+        check_hvparams(spec.hypervisor, spec.hvparams, levels)
         check_not_offline(instance)
         node = config.nodes[instance.primary_node]
         if node.offline and self.op.ignore_offline_nodes:
@@ -88,19 +92,15 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
     async def _look(
         self, instance: Instance, disks: tuple[Disk, ...], spec: InstanceSpec, node: Node
     ) -> StartupPlan:
-        call = GetInstance(name=instance.name, hypervisor=instance.hypervisor)
-        found = await ask(self.job, node, call)
-        running = found is not None and found.state in (RunState.RUNNING, RunState.PAUSED)
+        found = await find_guest(self.job, node, instance)
+        running = is_running(found)
         if not running:
-            check_memory_bounds(spec)
-            await reserve_memory(
-                self.job,
-                node,
-                instance.hypervisor,
-                instance.name,
-                spec.beparams.minmem,
-                "starting",
-            )
+            levels: dict[str, Mapping[str, Any]] = {
+                **self.job.snapshot().config.beparam_levels(instance),
+                Origin.REQUEST: own_values(parse_beparams(self.op.beparams)),
+            }
+            check_memory_bounds(spec.beparams, levels)
+            spec = await choose_memory(self.job, node, spec, 0, "starting")
         return StartupPlan(
             instance=instance,
             disks=disks,
@@ -120,25 +120,43 @@ class InstanceStartup(Unit[OpInstanceStartup, StartupPlan]):
         extra = {"FORCE": str(self.op.force)}
         return dict(instance_hooks(config, "instance-start", instance, plan.disks, extra).env)
 
+    def describe(self, plan: StartupPlan) -> list[str]:
+        config = self.job.snapshot().config
+        instance = plan.instance
+        idle = plan.node_offline or plan.running
+        where = node_name(config, instance.primary_node)
+        starting = [] if idle else [f"start instance {instance.name} on {where}"]
+        marking = [] if self.op.no_remember else [f"mark instance {instance.name} as up"]
+        return starting + marking
+
     async def execute(self, plan: StartupPlan) -> None:
         if plan.node_offline:
             self.job.info("Primary node offline, marked instance as started")
         elif not plan.running:
             await self._start(plan)
         if not self.op.no_remember:
-            await self.job.commit(mark_up(plan.instance.uuid), last=True)
+            await self.job.conclude(mark_up(plan.instance.uuid))
 
     async def _start(self, plan: StartupPlan) -> None:
-        instance = plan.instance
-        stop = stop_call(instance, force=True)
         if plan.remains:
             timeout_s = float(self.op.shutdown_timeout)
-            await self.job.step(instance.primary_node, stop_call(instance, timeout_s=timeout_s))
-        call = StartInstance(spec=plan.spec, paused=self.op.startup_paused)
-        try:
-            await self.job.step(instance.primary_node, call, stop)
-        except RpcError as err:
-            raise OpExecError(f"Could not start instance '{instance.name}': {err}") from err
+            stop = stop_call(plan.instance, timeout_s=timeout_s)
+            await self.job.step(plan.instance.primary_node, stop)
+        await start_guest(self.job, plan.spec, paused=self.op.startup_paused)
+
+
+async def start_guest(job: JobContext, spec: InstanceSpec, *, paused: bool = False) -> None:
+    """
+    Start an instance that does not run; stopping it undoes that.
+
+    @raise OpExecError: it could not be started.
+    """
+    instance = spec.instance
+    call = StartInstance(spec=spec, paused=paused)
+    try:
+        await job.step(instance.primary_node, call, stop_call(instance, force=True))
+    except RpcError as err:
+        raise OpExecError(f"Could not start instance '{instance.name}': {err}") from err
 
 
 def stop_call(instance: Instance, *, timeout_s: float = 120, force: bool = False) -> StopInstance:
@@ -150,14 +168,3 @@ def stop_call(instance: Instance, *, timeout_s: float = 120, force: bool = False
         shutdown_timeout_s=timeout_s,
         force=force,
     )
-
-
-def check_memory_bounds(spec: InstanceSpec) -> None:
-    """@raise OpPrereqError: the least memory is more than the most."""
-    values = asdict(spec.beparams)
-    if values["minmem"] > values["maxmem"]:
-        raise OpPrereqError(
-            f"Value of minmem ({values['minmem']}) must be lower or equal to"
-            f" the value of maxmem ({values['maxmem']})",
-            ErrorCode.WRONG_INPUT,
-        )

@@ -170,6 +170,11 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
             post_nodes=(*others, node.uuid),
         )
 
+    def describe(self, plan: AddPlan) -> tuple[str, str]:
+        name = plan.node.name
+        change = f"change node {name} in" if plan.readd else f"add node {name} to"
+        return f"tell {name} who the master is", f"{change} the configuration"
+
     async def execute(self, plan: AddPlan) -> None:
         node = plan.node
         state = self.job.snapshot()
@@ -178,7 +183,7 @@ class NodeAdd(Unit[OpNodeAdd, AddPlan]):
             if joins_pool(state.config, node):
                 self.job.info("Node will be a master candidate")
         await self._introduce(state, node)
-        await self.job.commit(put_node(node, plan.digest), last=True)
+        await self.job.conclude(put_node(node, plan.digest))
 
     async def _introduce(self, state: State, node: Node) -> None:
         """Without the node's own entry: as a candidate it is told of with the commit."""

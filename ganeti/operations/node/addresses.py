@@ -25,23 +25,35 @@ def check_addresses(
             f"Primary IP ({primary}) of node {name} needs to be a valid IPv{version} address",
             ErrorCode.WRONG_INPUT,
         )
-    if not is_ip(secondary, 4) and secondary != primary:
+    if secondary != primary:
+        check_secondary(secondary)
+    check_not_loopback(name, primary, secondary, virtual=virtual)
+    check_free(config, name, primary, secondary)
+    _check_homing(config, primary, secondary)
+
+
+def check_secondary(ip: str) -> None:
+    """@raise OpPrereqError: it is malformed."""
+    if not is_ip(ip, 4):
         raise OpPrereqError(
-            f"Secondary IP ({secondary}) needs to be a valid IPv4 address", ErrorCode.WRONG_INPUT
+            f"Secondary IP ({ip}) needs to be a valid IPv4 address", ErrorCode.WRONG_INPUT
         )
-    for ip in (primary, secondary):
+
+
+def check_not_loopback(name: str, *ips: str, virtual: bool) -> None:
+    """@raise OpPrereqError: on a real node, one of them leads nowhere else."""
+    for ip in ips:
         if ipaddress.ip_address(ip).is_loopback and not virtual:
             raise OpPrereqError(
                 f"Node {name} resolves to the loopback address {ip}; that is not reachable"
                 " from other nodes",
                 ErrorCode.WRONG_INPUT,
             )
-    _check_free(config, name, primary, secondary)
-    _check_homing(config, primary, secondary)
 
 
-def _check_free(config: Configuration, name: str, primary: str, secondary: str) -> None:
-    for ip in (primary, secondary):
+def check_free(config: Configuration, name: str, *ips: str) -> None:
+    """@raise OpPrereqError: another node than C{name} has one of them."""
+    for ip in ips:
         for uuid in config.indexes.node_ips.get(ip, ()):
             owner = config.nodes[uuid]
             if owner.name != name:

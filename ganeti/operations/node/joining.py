@@ -12,10 +12,11 @@ from ganeti.model.config import Configuration
 from ganeti.model.delta import Change, Delta, put
 from ganeti.model.group import NodeGroup
 from ganeti.model.node import Node
-from ganeti.model.parameters import PartialNdParams, own_values, parse_ndparams
+from ganeti.model.parameters import PartialNdParams
 from ganeti.model.roles import joins_pool
 from ganeti.model.state import State
 from ganeti.opcodes.node import OpNodeAdd
+from ganeti.operations.node.ndparams import node_ndparams
 from ganeti.operations.node.static_state import check_disk_state, check_hv_state
 from ganeti.rpc.calls import VersionInfo
 
@@ -95,15 +96,7 @@ def returning_node(
 
 
 def _ndparams(given: dict[str, Any] | None, otherwise: PartialNdParams) -> PartialNdParams:
-    if given is None:
-        return otherwise
-    ndparams = parse_ndparams(given)
-    if "exclusive_storage" in own_values(ndparams):
-        raise OpPrereqError(
-            "Node parameter exclusive_storage can be set for groups and the cluster only",
-            ErrorCode.WRONG_INPUT,
-        )
-    return ndparams
+    return otherwise if given is None else node_ndparams(given)
 
 
 def _given(

@@ -14,6 +14,7 @@ from ganeti.model.recovery import Action, InConfig, OnNode, RemoveNode
 from ganeti.model.roles import promotions
 from ganeti.model.state import State
 from ganeti.opcodes.node import OpNodeRemove
+from ganeti.operations.describing import describe_actions
 from ganeti.operations.node.hooks import other_nodes
 from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import LeaveCluster, NodeVersion, encode_call
@@ -92,6 +93,9 @@ class NodeRemove(Unit[OpNodeRemove, RemovePlan]):
             pre_nodes=others,
             post_nodes=others,
         )
+
+    def describe(self, plan: RemovePlan) -> tuple[str, ...]:
+        return describe_actions(self.job.snapshot().config, plan.actions)
 
     async def execute(self, plan: RemovePlan) -> None:
         if plan.reachable:

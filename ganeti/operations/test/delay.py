@@ -11,6 +11,7 @@ from ganeti.model.node import Node
 from ganeti.model.state import State
 from ganeti.opcodes.test import OpTestDelay
 from ganeti.operations.asking import check_online
+from ganeti.operations.describing import node_name
 from ganeti.operations.test.interruption import wait_or_interruption
 from ganeti.operations.unit import END, LockRequest, Unit
 from ganeti.rpc.calls import Delay
@@ -56,6 +57,11 @@ class TestDelay(Unit[OpTestDelay, DelayPlan]):
     def _nodes(self, state: State) -> list[Node]:
         given = self.op.on_nodes if self.op.on_node_uuids is None else self.op.on_node_uuids
         return [state.config.find_node(name) for name in given]
+
+    def describe(self, plan: DelayPlan) -> list[str]:
+        config = self.job.snapshot().config
+        names = (node_name(config, uuid) for uuid in plan.node_uuids)
+        return [f"wait {self.op.duration} s on {name}" for name in names]
 
     async def execute(self, plan: DelayPlan) -> None:
         if self.op.repeat == 0:

@@ -202,6 +202,16 @@ def test_os_diagnose(node: VirtualNode) -> None:
     )
 
 
+def test_os_warnings(node: VirtualNode) -> None:
+    """Which nodes did not answer stands beside the list of names."""
+    rows = [["debian", ["v"], True, False, False]]
+    server = node.serve(ScriptedMaster(result=rows, log=[("message", "left out")]))
+    ran = node.run("gnt-os", "list", "--no-headers")
+    server.stop()
+    assert ran.stdout == "debian+v\n"
+    assert ran.stderr.endswith(" left out\n")
+
+
 def test_secondary_nodes(node: VirtualNode) -> None:
     """An instance with a mirror shows where it is."""
     from support import recorded

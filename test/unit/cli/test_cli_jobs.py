@@ -225,3 +225,16 @@ def test_words_for_a_lost_job() -> None:
     head = "Error checking job status: "
     for text in ("Can't load job file", f"{head}Can't load job file"):
         assert failures.describe(errors.JobLost(text)) == (1, f"{head}Can't load job file")
+
+
+@pytest.mark.parametrize(("result", "asked"), [(None, 0), (errors.OpExecError("no"), 3)])
+def test_results_that_nobody_needs(
+    node: VirtualNode, serve: Serve, result: Any, asked: int
+) -> None:
+    """Of several jobs, only those that failed are asked for what came of them."""
+    names = [[f"web{number}"] for number in range(3)]
+    server = serve(ScriptedMaster(result=result, other={"QueryInstances": names}))
+    ran = node.run("gnt-instance", "startup", "--all", "--force-multiple")
+    assert ran.status == (1 if asked else 0)
+    assert len(server.asked("QueryJobs")) == asked
+    assert ran.stderr.count("has failed: Failure: command execution error:\nno\n") == asked

@@ -233,7 +233,8 @@ def _many_nodes() -> dict[str, Any]:
 def _command(*words: str) -> list[str]:
     code = "import os, sys; from ganeti.cli.main import main;"
     code += "status = main(sys.argv[1], sys.argv[2:], os.environ);"
-    code += "heavy = {'twisted', 'msgspec', 'cryptography'} & set(sys.modules);"
+    code += "heavy = {'twisted', 'msgspec', 'cryptography', 'rich', 'ganeti.cli.plans'};"
+    code += "heavy &= set(sys.modules);"
     code += "sys.exit(f'{heavy} loaded' if heavy else status)"
     return [sys.executable, "-c", code, *words]
 
@@ -250,10 +251,11 @@ def test_broken_pipe(process: dict[str, Any]) -> None:
         assert command.wait(20) == 1
 
 
-def test_light(process: dict[str, Any]) -> None:
+@pytest.mark.parametrize("program", ["gnt-node", "gnt-job"])
+def test_light(process: dict[str, Any], program: str) -> None:
     """Lists load neither Twisted nor msgspec: they must start fast."""
     done = subprocess.run(
-        _command("gnt-node", "list", "-o", "name"),
+        _command(program, "list", "-o", "name"),
         stdout=subprocess.DEVNULL,
         timeout=60,
         check=False,

@@ -83,6 +83,9 @@ def test_sizes_and_ratios() -> None:
     for parse in (types.parse_size, types.parse_maybe_float):
         with pytest.raises(ValueError, match="abc"):
             parse("abc")
+    for word in ("nan", "inf", "1e400"):
+        with pytest.raises(ValueError, match=word):
+            types.parse_maybe_float(word)
 
 
 @given(st.lists(st.text(), min_size=1))

@@ -20,7 +20,9 @@ _DAEMON = """#!/usr/bin/env python3
 import os, signal, sys, time
 sys.path.insert(0, {checkout!r})
 from ganeti.paths import NODED, Paths
-from ganeti.utils.pidfile import PidFile
+from ganeti.errors import PidFileLockError
+from ganeti.utils.pidfile import PidFile, holder
+pid_file = Paths.from_environ(os.environ).pid_file(NODED)
 fd = int(sys.argv[2])
 if {how!r} == "early":
     sys.exit("no port")
@@ -36,8 +38,17 @@ if {how!r} == "dies":
     os._exit(1)
 if {how!r} == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-PidFile(Paths.from_environ(os.environ).pid_file(NODED)).acquire()
-os.write(fd, b"READY=1\\n")
+if {how!r} == "overtaken" and os.fork():
+    while holder(pid_file) is None:
+        time.sleep(0.01)
+    try:
+        PidFile(pid_file).acquire()
+    except PidFileLockError as err:
+        os.write(fd, f"ERROR={{err}}\\n".encode())
+    os._exit(1)
+PidFile(pid_file).acquire()
+if {how!r} != "overtaken":
+    os.write(fd, b"READY=1\\n")
 os.close(fd)
 time.sleep(60)
 os._exit(0)
@@ -77,6 +88,13 @@ def test_start_and_stop(node: Node) -> None:
     assert not daemons.stop(node.paths, NODED, 20)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_start_overtaken(node: Node) -> None:
+    """One that somebody else starts at the same time runs, too."""
+    node.behave("overtaken")
+    assert not daemons.start(node.paths, NODED, 20)
+    assert daemons.is_running(node.paths, NODED)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -170,3 +171,29 @@ def test_program(tmp_path: Path) -> None:
     bad = subprocess.run([*program, "-p", "x", "y"], capture_output=True, text=True, timeout=20)
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "'x' is no prefix" in bad.stderr
+
+
+def test_strays(tmp_path: Path) -> None:
+    """Daemons of the folder's nodes that are on their way up are killed; nobody else is."""
+    setup(str(tmp_path / "c"), nodes=1)
+    (node,) = fleet.nodes(str(tmp_path / "c"))
+    argv = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+
+    def begin(root: str, word: str) -> subprocess.Popen[bytes]:
+        environ = {"GANETI_ROOTDIR": root}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([*argv, word], env=environ, stdin=pipe, stdout=pipe)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    with (
+        begin(node.root, "/a/bin/ganeti-noded") as stray,
+        begin(f"{node.root}x", "/a/bin/ganeti-noded") as other,
+        begin(node.root, "sh") as shell,
+    ):
+        fleet.kill_strays(str(tmp_path / "c"))
+        assert stray.wait(20) == -signal.SIGKILL
+        assert (other.poll(), shell.poll()) == (None, None)
+        for process in (other, shell):
+            process.kill()

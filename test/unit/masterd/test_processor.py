@@ -18,6 +18,7 @@ from ganeti.errors import (
     ReservationError,
     StorageError,
 )
+from ganeti.masterd.recovery import OWED_TEXT
 from ganeti.model.delta import put
 from ganeti.model.instance import AdminState
 from ganeti.model.job import JobStatus, OpStatus
@@ -71,6 +72,12 @@ def unit_that(execute: Execute, **methods: Any) -> dict[str, type[Unit[Any, Any]
 
 
 OP = OpTestDelay(duration=0)
+PLAN = {
+    "OP_ID": "OP_TEST_DELAY",
+    "operation": "TEST_DELAY(0 ns)",
+    "steps": [],
+    "plan": "the plan",
+}
 
 
 class ProcessorCase(SynchronousTestCase):
@@ -360,6 +367,16 @@ class FinishTests(ProcessorCase):
         self.check_clean(job_id, JobStatus.ERROR)
         self.assertFalse(self.down())
 
+    def test_lost_that_is_not_owed(self) -> None:
+        """What is worse done late than not at all is not done later."""
+        lost = NodeUnreachable("node2", "connection lost", lost=True)
+        job_id = self.run_unit(
+            lambda job: job.finish(self.actions(owed=False)), {StopInstance: lost}
+        )
+        self.rig.advance(60)
+        self.check_clean(job_id, JobStatus.ERROR)
+        self.assertNotIn(OWED_TEXT, self.error(job_id)[1][0])
+
     def test_lost(self) -> None:
         """A node that is lost on the way owes the rest, which is done when it answers again."""
         lost = NodeUnreachable("node2", "connection lost", lost=True)
@@ -535,7 +552,7 @@ class HookTests(ProcessorCase):
         text = " - INFO: dry-run mode requested, not actually executing the operation"
         self.assertEqual(
             [(line.type, line.message) for line in lines],
-            [("message", text), ("plan", "the plan")],
+            [("message", text), ("plan", PLAN)],
         )
 
 

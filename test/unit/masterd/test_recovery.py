@@ -172,6 +172,20 @@ def actions(*, may_fail: bool) -> tuple[Any, ...]:
     )
 
 
+class Conclude(Unit[OpTestDelay, None]):
+    """A disk, and then an instance with which all is done."""
+
+    OP = OpTestDelay
+
+    async def plan(self) -> None:
+        return None
+
+    async def execute(self, plan: None) -> str:
+        await self.job.step(NODE, ActivateDisk(disk=DISKS[0]), DeactivateDisk(disk=DISKS[0]))
+        await self.job.conclude(lambda state: (put(NEW),), "concluded")
+        return "concluded"
+
+
 class LookAgain(Unit[OpTestDelay, None]):
     """Its recovery looks first, then goes on from where it was."""
 
@@ -282,6 +296,19 @@ class CrashTests(CrashCase):
             self.assertEqual(self.rig.stored(1).ops[0].result, "taken down")
             states = [self.config.instances[instance_uuid(n)].admin_state for n in (1, 2)]
             self.assertEqual(states, [AdminState.DOWN, AdminState.OFFLINE])
+
+    def test_conclude(self) -> None:
+        """With its last change the operation has succeeded, and is never told of as undone."""
+        seen = set()
+        for place, effect, status in self.each_crash(Conclude):
+            made = (self.node.active, NEW.uuid in self.config.instances)
+            if status is JobStatus.SUCCESS:
+                self.assertEqual(made, ({DISKS[0].uuid}, True), (place, effect))
+                self.assertEqual(self.rig.stored(1).ops[0].result, "concluded")
+            else:
+                self.assertEqual(made, (set(), False), (place, effect))
+            seen.add(status)
+        self.assertEqual(seen, {None, JobStatus.ERROR, JobStatus.SUCCESS})
 
     def test_by_the_unit(self) -> None:
         """A stage that has to be settled is settled by its unit."""

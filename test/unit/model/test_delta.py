@@ -40,11 +40,13 @@ from ganeti.model.delta import (
 from ganeti.model.instance import AdminState
 from ganeti.model.job import Job, JobOp, LogLine
 from ganeti.model.nic import Nic
+from ganeti.model.parameters import PartialBeParams
 from ganeti.model.recovery import (
     Debt,
     ForgetCertificate,
     MarkInstance,
     MarkNode,
+    ModifyInstance,
     OnNode,
     RemoveDisks,
     RemoveInstance,
@@ -242,6 +244,14 @@ COMPENSATIONS = [
     RemoveNode(uuid=node_uuid(3)),
     RemoveDisks(uuids=(disk_uuid(1, 1),)),
     MarkInstance(uuid=instance_uuid(1), admin_state=AdminState.DOWN, disks_active=False),
+    ModifyInstance(
+        uuid=instance_uuid(1),
+        name="web1.example.com",
+        beparams=PartialBeParams(vcpus=2),
+        disks=(disk_uuid(1), disk_uuid(1, 2)),
+        put_disks=(make_disk(1, size=2048), make_disk(1, 2)),
+        removed_disks=(disk_uuid(1, 1),),
+    ),
     MarkNode(uuid=node_uuid(2), offline=True, master_candidate=False),
     ForgetCertificate(node_uuid=node_uuid(3)),
 ]
@@ -257,7 +267,7 @@ def test_compensations(compensation):
     assert compensate(after, compensation) == ()
 
 
-@pytest.mark.parametrize("compensation", COMPENSATIONS[:5], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("compensation", COMPENSATIONS[:6], ids=lambda one: type(one).__name__)
 def test_compensations_of_what_is_gone(compensation):
     """Taking back what another change has removed meanwhile does nothing."""
     empty = State(config=make_config(nodes=1))
@@ -272,6 +282,24 @@ def test_removed_instance_takes_its_disks():
     state = commit(state, *compensate(state, RemoveInstance(uuid=instance_uuid(1))))
     assert not state.config.disks
     assert not state.config.indexes.primary_on
+
+
+def test_modified_instance():
+    """Only what is given changes; disks that are as wanted are left alone."""
+    state = marked_state()
+    before = state.config.instances[instance_uuid(1)]
+    wanted = ModifyInstance(
+        uuid=before.uuid,
+        os="other",
+        put_disks=(state.config.disks[disk_uuid(1)], make_disk(1, 1, name="data")),
+    )
+    delta = compensate(state, wanted)
+    assert [type(change).__name__ for change in delta] == ["PutDisk", "PutInstance"]
+    after = commit(state, *delta).config
+    assert after.instances[before.uuid] == replace(
+        before, os="other", serial_no=before.serial_no + 1, mtime=STAMP.time_s
+    )
+    assert after.disks[disk_uuid(1, 1)].name == "data"
 
 
 def test_records_with_calls():

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ganeti.errors import HypervisorError, ParameterError, TypeEnforcementError
+from ganeti.errors import (
+    HypervisorError,
+    OpPrereqError,
+    ParameterError,
+    TypeEnforcementError,
+)
 from ganeti.model.hypervisors import (
     HVPARAMS,
     HypervisorName,
@@ -39,6 +44,10 @@ from ganeti.model.templates import DiskTemplate, check_diskparams
         ({"vcpus": 1.5}, "'vcpus' (value 1.5) is not a valid integer"),
         ({"auto_balance": "maybe"}, "'auto_balance' (value maybe) is not a valid boolean"),
         ({"auto_balance": 7}, "'auto_balance' (value 7) is not a valid boolean"),
+        (
+            {"memory": 128, "minmem": 128},
+            "'memory' cannot be given together with 'minmem' or 'maxmem'",
+        ),
     ],
 )
 def test_wrong_backend_parameters(values, text):
@@ -53,14 +62,14 @@ def test_wrong_backend_parameters(values, text):
     [
         (parse_beparams, {"vcpus": 0}),
         (parse_beparams, {"maxmem": -1}),
-        (parse_beparams, {"memory": 128, "minmem": 128}),
         (parse_ndparams, {"ssh_port": 70000}),
         (parse_nicparams, {"mode": "pool"}),
     ],
 )
 def test_out_of_range(parse, values):
-    """A value out of its range is refused."""
-    with pytest.raises(ParameterError):
+    """A value out of its range is refused, by name and with the range."""
+    (name,) = values
+    with pytest.raises(TypeEnforcementError, match=f"'{name}' .value .* is not valid: "):
         parse(values)
 
 
@@ -70,6 +79,8 @@ def test_out_of_range(parse, values):
         (parse_nicparams, {"link": 3}),
         (parse_ndparams, {"cpu_speed": "fast"}),
         (parse_ndparams, {"cpu_speed": True}),
+        (parse_ndparams, {"cpu_speed": "nan"}),
+        (parse_ndparams, {"cpu_speed": "1e400"}),
         (parse_ndparams, {"ssh_port": None}),
     ],
 )
@@ -138,6 +149,14 @@ def test_wrong_hvparams(hypervisor, changed, text):
         check_hvparams(name, built_in(name) | changed)
 
 
+def test_origin_of_a_wrong_hvparam():
+    """The error says at which level a wrong value is set."""
+    kvm = HypervisorName.KVM
+    levels = {"built-in": built_in(kvm), "cluster": {"cpu_cores": -1}, "instance": {"acpi": True}}
+    with pytest.raises(HypervisorError, match=r"current value: '-1', from cluster defaults"):
+        check_hvparams(kvm, built_in(kvm) | {"cpu_cores": -1}, levels)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -166,12 +185,12 @@ def test_requested_hvparams():
 
 def test_cluster_only_hvparams():
     """Parameters of the whole cluster cannot be set for one instance."""
-    with pytest.raises(ParameterError, match="migration_port"):
+    with pytest.raises(OpPrereqError, match="migration_port"):
         check_instance_hvparams({"migration_port": 1, "acpi": True})
     for table in HVPARAMS.values():
         only = [name for name, spec in table.items() if spec.cluster_only]
         if only:
-            with pytest.raises(ParameterError):
+            with pytest.raises(OpPrereqError):
                 check_instance_hvparams(dict.fromkeys(only))
 
 

@@ -150,6 +150,25 @@ def stop_instance(number: int = 1, **settings: Any) -> calls.StopInstance:
     return calls.StopInstance(**values | settings)
 
 
+def reboot_instance(number: int = 1, **settings: Any) -> calls.RebootInstance:
+    return calls.RebootInstance(spec=make_spec(number, **settings))
+
+
+def set_memory(memory_mib: int) -> calls.SetMemory:
+    return calls.SetMemory(name="inst1.example.com", hypervisor=FAKE, memory_mib=memory_mib)
+
+
+def moved_disk() -> Disk:
+    """Disk 1 in the folder of another name."""
+    disk = file_disk(1)
+    path = str(disk.logical_id[1]).replace("inst1.", "renamed.")
+    return file_disk(1, logical_id=("loop", path))
+
+
+def rename_disk(disk: Disk, renamed: Disk) -> calls.RenameDisk:
+    return calls.RenameDisk(disk=disk, renamed=renamed)
+
+
 def run_os_create(number: int = 1, **settings: Any) -> calls.RunOsCreate:
     spec = settings.pop("spec", make_spec(number))
     return calls.RunOsCreate(spec=spec, os_name="tiny", **settings)
@@ -201,6 +220,26 @@ class HandlerTests(TestCase):
         await self.node.call(calls.RemoveDisk(disk=disk), "7/0/1/undo", undoes="7/0/1")
         self.assertEqual(read(str(self.root) + path), "precious")
 
+    async def test_rename_disk(self) -> None:
+        """A disk is moved with its data, and back when that is undone; both may be repeated."""
+        disk, moved = file_disk(1), moved_disk()
+        path = await self.node.call(create_disk(disk))
+        Path(path).write_text("precious")
+        there, back = rename_disk(disk, moved), rename_disk(moved, disk)
+        for call, settings, place in (
+            (there, {"request": "7/0/1"}, moved),
+            (there, {}, moved),
+            (back, {"undoes": "7/0/1"}, disk),
+            (back, {"undoes": "7/0/2"}, disk),  # which never came
+        ):
+            await self.node.call(call, **settings)
+            self.assertEqual(await self.disks(), [place.logical_id[1]])
+        self.assertEqual(Path(path).read_text(), "precious")
+
+    async def test_rename_unknown_disk(self) -> None:
+        """A disk that is not there cannot be moved."""
+        await self.assert_refused(rename_disk(file_disk(1), moved_disk()), "No such file")
+
     async def test_unknown_template(self) -> None:
         """A template that this release cannot handle is named."""
         disk = file_disk(1, dev_type=DiskTemplate.PLAIN, logical_id=("xenvg", "lv"))
@@ -232,6 +271,24 @@ class HandlerTests(TestCase):
         await self.assert_refused(start_instance(disks=(disk,)), disk.uuid)
         self.assertEqual(await self.guests(), [])
 
+    async def test_reboot(self) -> None:
+        """A guest that runs is started anew with its new parameters; one that does not is named."""
+        await self.assert_refused(reboot_instance(), "inst1.example.com is not running")
+        await self.node.call(start_instance())
+        await self.node.call(reboot_instance(memory_mib=512))
+        (guest,) = await self.node.call(calls.ListInstances(hypervisors=(FAKE,)))
+        self.assertEqual((guest.memory_mib, guest.state), (512, RunState.RUNNING))
+
+    async def test_memory(self) -> None:
+        """A guest gets more memory; taking that back from one that has ended is nothing."""
+        await self.node.call(start_instance())
+        await self.node.call(set_memory(512), "7/0/1")
+        (guest,) = await self.node.call(calls.ListInstances(hypervisors=(FAKE,)))
+        self.assertEqual(guest.memory_mib, 512)
+        await self.node.call(stop_instance())
+        await self.node.call(set_memory(256), "7/0/1/undo", undoes="7/0/1")
+        await self.assert_refused(set_memory(256), "inst1.example.com is not running")
+
     async def test_stop_only_the_very_guest(self) -> None:
         """Another instance that has the name meanwhile is not stopped."""
         await self.node.call(start_instance())
@@ -241,7 +298,7 @@ class HandlerTests(TestCase):
     async def test_unknown_hypervisor(self) -> None:
         """A hypervisor that this release cannot drive is named."""
         await self.assert_refused(
-            calls.ListInstances(hypervisors=(FAKE, HypervisorName.KVM)), "hypervisor 'kvm'"
+            calls.ListInstances(hypervisors=(FAKE, HypervisorName.LXC)), "hypervisor 'lxc'"
         )
 
     # -- OS scripts
@@ -350,6 +407,15 @@ class KilledAnywhereTests(TestCase):
             module.register(Registered(), self.node.services())  # type: ignore[arg-type]
         return await handlers[type(call)](call, CallContext(**context))
 
+    async def test_reboot_once(self) -> None:
+        """A reboot whose answer was never kept is not done again."""
+        await self.reset([start_instance()])
+        await self.run_call(reboot_instance(memory_mib=512), request_id="7/0/1")
+        await self.run_call(set_memory(64))
+        await self.run_call(reboot_instance(memory_mib=512), request_id="7/0/1", repeated=True)
+        (guest,) = await self.run_call(calls.ListInstances(hypervisors=(FAKE,)))
+        self.assertEqual(guest.memory_mib, 64)
+
     async def test_every_change(self) -> None:
         """Every changing call, cut off at each failpoint, is completed by repeating it."""
         disk, other = file_disk(1), file_disk(2)
@@ -359,10 +425,13 @@ class KilledAnywhereTests(TestCase):
             (create_disk(disk), {first}),
             (calls.ActivateDisk(disk=disk), {first}),
             (start_instance(disks=(disk,)), {first, guest}),
+            (reboot_instance(disks=(disk,), memory_mib=512), {first, guest}),
+            (set_memory(64), {first, guest}),
             (create_disk(other), {first, second, guest}),
             (stop_instance(), {first, second}),
             (calls.DeactivateDisk(disk=disk), {first, second}),
-            (calls.RemoveDisk(disk=disk), {second}),
+            (rename_disk(disk, moved_disk()), {str(moved_disk().logical_id[1]), second}),
+            (calls.RemoveDisk(disk=moved_disk()), {second}),
         ]
         changing = [call for call, _ in script]
         points = 0
@@ -397,8 +466,8 @@ class KilledAnywhereTests(TestCase):
     async def reset(self, before: list[Call[Any]]) -> None:
         """The state after the calls in C{before}."""
         await self.run_call(stop_instance())
-        for number in (1, 2):
-            await self.run_call(calls.RemoveDisk(disk=file_disk(number)))
+        for disk in (file_disk(1), file_disk(2), moved_disk()):
+            await self.run_call(calls.RemoveDisk(disk=disk))
         for call in before:
             await self.run_call(call)
 

@@ -661,7 +661,8 @@ class CreateTests(SynchronousTestCase):
         error = self.fail_create(TypeEnforcementError, beparams={"nosuch": 1})
         self.assertEqual(str(error), "Unknown parameter 'nosuch'")
         self.refused(
-            "Value of minmem (512) must be lower or equal to the value of maxmem (256)",
+            "Value of minmem (512, from the instance) must be lower or"
+            " equal to the value of maxmem (256, from the instance)",
             ErrorCode.WRONG_INPUT,
             beparams={"minmem": 512, "maxmem": 256},
         )
@@ -686,7 +687,8 @@ class CreateTests(SynchronousTestCase):
         self.set_config(config.with_group(group))
         self.refused(
             f"Instance allocation to group {GROUP_UUID} (default) violates policy:"
-            " Disk template file is not allowed (allowed templates: diskless)",
+            " Disk template file is not allowed (allowed templates: diskless)"
+            " (limits from the node group)",
             ErrorCode.WRONG_INPUT,
         )
 

@@ -32,6 +32,7 @@ from ganeti.model.instance import AdminState, AdminStateSource
 from ganeti.model.live import InstanceRuntime, NodeResources, RunState
 from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.recovery import MarkInstance, OnNode, RemoveInstance
+from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.opcodes.instance import OpInstanceRemove, OpInstanceShutdown, OpInstanceStartup
 from ganeti.operations.instance.remove import InstanceRemove
 from ganeti.operations.instance.shutdown import InstanceShutdown
@@ -209,10 +210,30 @@ class StartupTests(SharedChecks, PowerTests):
             ErrorCode.NO_RESOURCES,
         )
 
+    def test_less_memory(self) -> None:
+        """Where the node has less than the most it may have, it starts with that."""
+        self.run_op(beparams={"maxmem": 1024})
+        self.assertEqual(self.job.steps[-1].call.spec.start_memory_mib, 1024)
+        self.set_up(admin_state=AdminState.DOWN)
+        other = Reservation(
+            kind=ReservationKind.NODE_MEMORY, key="x", job_id=99, node_uuid=NODE, amount=500
+        )
+        self.job.reservations.reserve("job 99", (other,))
+        self.run_op(beparams={"maxmem": 4096})
+        spec = self.job.steps[-1].call.spec
+        self.assertEqual((spec.start_memory_mib, spec.beparams.maxmem), (460, 4096))
+        self.assertEqual(self.job.reservations.amount(ReservationKind.NODE_MEMORY, NODE), 960)
+        self.assertEqual(
+            self.job.lines[0],
+            f" - INFO: Instance {NAME} starts with 460 MiB of memory:"
+            " node1.example.com has no more",
+        )
+
     def test_memory_bounds(self) -> None:
         """Bounds given for one start are in order, too."""
         self.refused(
-            "Value of minmem (512) must be lower or equal to the value of maxmem (128)",
+            "Value of minmem (512, from this request) must be lower or"
+            " equal to the value of maxmem (128, from cluster defaults)",
             ErrorCode.WRONG_INPUT,
             beparams={"minmem": 512},
         )

@@ -324,14 +324,16 @@ class NodeAddTests(SynchronousTestCase):
         for settings, text in (
             (
                 {"hv_state": {"nosuch": {}}},
-                "Unknown hypervisor 'nosuch': it is one of chroot, fake, kvm, lxc, xen-hvm,"
-                " xen-pvm",
+                "Invalid hypervisor(s) in hypervisor state: nosuch",
             ),
             ({"hv_state": {"fake": 3}}, "Invalid hypervisor state of fake: 3"),
-            ({"hv_state": {"fake": {"cpu_total": -1}}}, "Invalid hypervisor state of fake: -1"),
+            (
+                {"hv_state": {"fake": {"cpu_total": -1}}},
+                "Invalid hypervisor state of fake cpu_total: -1",
+            ),
             (
                 {"disk_state": {"file": {}}},
-                "Unknown storage type of disk states 'file': it is one of plain",
+                "Invalid storage type(s) in disk state: file",
             ),
             ({"disk_state": {"plain": 3}}, "Invalid disk state of plain: 3"),
             (

@@ -13,19 +13,39 @@ from ganeti.errors import HypervisorError, StorageError
 from ganeti.model.instance import AdminState
 from ganeti.model.job import JobStatus
 from ganeti.model.live import NodeResources, OsInfo
+from ganeti.model.tags import TagKind
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.base import OpCode
-from ganeti.opcodes.cluster import OpClusterDestroy, OpClusterPostInit
+from ganeti.opcodes.cluster import (
+    OpClusterDestroy,
+    OpClusterPostInit,
+    OpClusterRedistConf,
+    OpClusterSetParams,
+)
+from ganeti.opcodes.group import (
+    OpGroupAdd,
+    OpGroupAssignNodes,
+    OpGroupRemove,
+    OpGroupRename,
+    OpGroupSetParams,
+)
 from ganeti.opcodes.instance import (
     CreateMode,
     OpInstanceCreate,
     OpInstanceQueryData,
+    OpInstanceReboot,
+    OpInstanceReinstall,
     OpInstanceRemove,
+    OpInstanceRename,
+    OpInstanceSetParams,
     OpInstanceShutdown,
     OpInstanceStartup,
+    RebootType,
 )
+from ganeti.opcodes.modifications import LAST, Modification, ModificationAction
 from ganeti.opcodes.node import OpNodeAdd, OpNodeRemove
 from ganeti.opcodes.os import OpOsDiagnose
+from ganeti.opcodes.tags import OpTagsDel, OpTagsGet, OpTagsSearch, OpTagsSet
 from ganeti.opcodes.test import OpTestDelay
 from ganeti.rpc.calls import (
     CheckFileStorage,
@@ -40,7 +60,10 @@ from ganeti.rpc.calls import (
     ListInstances,
     NodeVersion,
     RemoveDisk,
+    RenameDisk,
     RunOsCreate,
+    RunOsRename,
+    SetMemory,
     StartInstance,
     StopInstance,
     VersionInfo,
@@ -58,7 +81,10 @@ ANSWERS: dict[type, Any] = {
     CheckFileStorage: "",
     CreateDisk: "/path",
     RemoveDisk: None,
+    RenameDisk: None,
     RunOsCreate: None,
+    RunOsRename: None,
+    SetMemory: None,
     StartInstance: None,
     StopInstance: None,
     EndRequest: None,
@@ -137,6 +163,85 @@ class MasterTests(SynchronousTestCase):
             self.nothing_reserved()
         found = self.run_op(OpInstanceQueryData())
         self.assertEqual(found[instance_uuid(1)]["name"], "inst1.example.com")
+
+    def test_settings(self) -> None:
+        """Those that change nothing but the configuration, and what they leave in it."""
+        results: list[tuple[OpCode, Any]] = [
+            (OpGroupAdd(group_name="rack2", ndparams={"spindle_count": 2}), None),
+            (OpGroupAssignNodes(group_name="rack2", nodes=("node3",)), None),
+            (OpGroupRename(group_name="rack2", new_name="cellar"), "cellar"),
+            (
+                OpGroupSetParams(group_name="cellar", ndparams={"spindle_count": 4}),
+                [("ndparams", {"spindle_count": 4})],
+            ),
+            (OpTagsSet(kind=TagKind.NODEGROUP, name="cellar", tags=("cold", "dry")), None),
+            (OpTagsDel(kind=TagKind.NODEGROUP, name="cellar", tags=("dry",)), None),
+            (OpTagsSet(kind=TagKind.CLUSTER, tags=("cold",)), None),
+            (OpTagsSearch(pattern="c.ld"), [("/cluster", "cold"), ("/nodegroup/cellar", "cold")]),
+            (OpTagsGet(kind=TagKind.NODEGROUP, name="cellar"), ["cold"]),
+            (OpClusterSetParams(beparams={"vcpus": 2}), None),
+            (OpClusterRedistConf(), None),
+            (OpGroupAssignNodes(group_name="default", nodes=("node3",)), None),
+            (OpGroupRemove(group_name="cellar"), None),
+        ]
+        for op, result in results:
+            self.assertEqual(self.run_op(op), result, op)
+            self.nothing_reserved()
+        self.assertEqual([group.name for group in self.config.groups.values()], ["default"])
+        self.assertEqual(self.config.cluster.tags, ("cold",))
+        self.assertEqual(self.config.cluster.beparams["default"].vcpus, 2)
+
+    def test_changes_of_instances(self) -> None:
+        """What they answer, what they leave in the configuration, and nothing else."""
+        disk = Modification(
+            what=ModificationAction.ADD, where=LAST, given={"size": 1024, "name": "data"}
+        )
+        removed = Modification(what=ModificationAction.REMOVE, where="data", given={})
+        results: list[tuple[OpCode, Any]] = [
+            (CREATE, ["node2.example.com"]),
+            (OpInstanceReboot(instance_name="web1", reboot_type=RebootType.HARD), None),
+            (OpInstanceShutdown(instance_name="web1"), None),
+            (OpInstanceReinstall(instance_name="web1", os_type="noop"), None),
+            (OpInstanceRename(instance_name="web1", new_name="web2"), "web2"),
+            (
+                OpInstanceSetParams(instance_name="web2", beparams={"vcpus": 2}, disks=(disk,)),
+                [["be/vcpus", 2], ["disk/1", "add:size=1024,mode=rw"]],
+            ),
+            (
+                OpInstanceSetParams(instance_name="web2", offline=True, disks=(removed,)),
+                [["disk/1", "remove"], ["admin_state", "offline"]],
+            ),
+        ]
+        for op, result in results:
+            self.assertEqual(self.run_op(op), result, op)
+            self.nothing_reserved()
+        instance = self.config.find_instance("web2")
+        self.assertEqual(instance.beparams.vcpus, 2)
+        self.assertEqual(instance.admin_state, AdminState.OFFLINE)
+        self.assertEqual(len(self.config.instance_disks(instance)), 1)
+
+    def test_failed_change(self) -> None:
+        """A disk that cannot be made takes the one made before with it; nothing changes."""
+        before = self.config.instances[instance_uuid(1)]
+        self.rig.transport.answers[CreateDisk] = StorageError("full")
+        disk = Modification(what=ModificationAction.ADD, where=LAST, given={"size": 1024})
+        op = OpInstanceSetParams(instance_name="inst1", beparams={"vcpus": 2}, disks=(disk, disk))
+        error = self.run_op(op, JobStatus.ERROR)
+        self.assertIn("full", error[1][0])
+        self.assertEqual(self.config.instances[instance_uuid(1)], before)
+        undone = [type(c) for _, c, _, undoes in self.rig.transport.sent if undoes is not None]
+        self.assertEqual(undone, [RemoveDisk])
+        self.nothing_reserved()
+
+    def test_disk_that_cannot_be_removed(self) -> None:
+        """Its instance is rid of it; the refusal is told, and nothing is owed for it."""
+        self.run_op(OpInstanceShutdown(instance_name="inst1"))
+        self.rig.transport.answers[RemoveDisk] = StorageError("busy")
+        removed = Modification(what=ModificationAction.REMOVE, where=0, given={})
+        self.run_op(OpInstanceSetParams(instance_name="inst1", disks=(removed,)))
+        self.assertEqual(self.config.instances[instance_uuid(1)].disks, ())
+        [line] = self.rig.log(self.job_id)
+        self.assertIn("WARNING: Could not remove disk 0 of instance inst1.example.com", line)
 
     def test_node_add(self) -> None:
         """A new node is asked at its address before it is in the configuration."""

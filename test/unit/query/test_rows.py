@@ -228,10 +228,14 @@ def test_parameter_order():
 
 
 def test_console():
-    """The fake hypervisor says that it has no console."""
-    [console] = values(make_config(1, 1), "instance", ["console"])
+    """The fake hypervisor says that it has no console; a silent node says nothing."""
+    config = make_config(1, 1)
+    live = LiveData(instances={node_uuid(1): {}})
+    [console] = values(config, "instance", ["console"], live=live)
     assert console["kind"] == "msg"
     assert console["message"] == "Console not available for fake hypervisor"
+    silent = LiveData(instances={node_uuid(1): BROKEN})
+    assert ask(config, "instance", ["console"], live=silent) == [[[2, None]]]
 
 
 def node_answer():
@@ -259,10 +263,10 @@ def test_node_live_fields():
 
 
 def test_node_that_runs_nothing():
-    """A node that is not for instances has no such values; one that leaves some out, neither."""
+    """A node that is not for instances has no such values; those it leaves out are missing."""
     config = make_config(nodes=2).with_node(make_node(1, vm_capable=False))
     live = LiveData(resources={node_uuid(2): NodeResources()})
-    assert ask(config, "node", ["mfree", "dfree"], live=live) == [UNAVAIL, UNAVAIL]
+    assert ask(config, "node", ["mfree", "dfree"], live=live) == [UNAVAIL, [[2, None], [2, None]]]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +276,7 @@ def test_node_that_runs_nothing():
         ("group,group.uuid,vm_capable", ["default", GROUP_UUID, True]),
         ("pinst_cnt,pinst_list,sinst_cnt,sinst_list", [1, ["inst1.example.com"], 0, []]),
         ("offline,drained,master_candidate,master_capable", [False, False, True, True]),
-        ("powered,hv_state,disk_state", [None, {}, {}]),
+        ("powered,hv_state,disk_state", [None, None, None]),
         ("custom_ndparams,ndp/ssh_port,tags", [{"ssh_port": 23}, 23, []]),
     ],
 )

@@ -29,6 +29,11 @@ from ganeti.utils.threads import NoThreads, ReactorThreads
 
 ALLOWED = "/srv/ganeti/file-storage\n/srv/ganeti/shared-file-storage\n/srv/ganeti/file\n"
 
+MOVED = file_disk(
+    1,
+    logical_id=("loop", str(file_disk(1).logical_id[1]).replace("inst1.", "web1.")),
+)
+
 
 class Node:
     """Directories of a node that may have file disks."""
@@ -287,9 +292,35 @@ class FileDetailsTests(SynchronousTestCase):
                 self.do(self.call("remove"))
                 self.assertEqual(self.node.files(), [])
 
+    def test_rename_killed_anywhere(self) -> None:
+        """Cut off at any failpoint, a move is completed by repeating, or taken back."""
+        for step in ("rename.before", "rename.moved", "rename.after"):
+            for ending, wanted in (("rename", MOVED), ("rename back", file_disk(1))):
+                with self.subTest(step=step, ending=ending):
+                    self.do(self.call("create"))
+                    self.cut(f"disk.{step}", "rename")
+                    self.do(self.call(ending))
+                    self.assertEqual(self.node.files(), [wanted.logical_id[1]])
+                    self.do(self.storage.remove(wanted))
+
+    def test_rename_refused(self) -> None:
+        """A refused move keeps the disk where it is, and makes no directory."""
+        self.do(self.call("create"))
+        for wrong in ("/etc/passwd", "/srv/ganeti/file-storage/../x"):
+            moved = replace(MOVED, logical_id=("loop", wrong))
+            self.refused(self.storage.rename(file_disk(1), moved), FileStoragePathError)
+        self.node.path("/srv/ganeti/file-storage/web1.example.com").symlink_to("/tmp")
+        self.refused(self.storage.rename(file_disk(1), MOVED), StorageError)
+        self.node.path("/srv/ganeti/file-storage/web1.example.com").unlink()
+        self.assertEqual(self.node.files(), [file_disk(1).logical_id[1]])
+
     def call(self, method: str) -> Any:
         if method == "create":
             return self.storage.create(file_disk(1))
+        if method == "rename":
+            return self.storage.rename(file_disk(1), MOVED)
+        if method == "rename back":
+            return self.storage.rename(MOVED, file_disk(1))
         return self.storage.remove(file_disk(1), own_only=True)
 
     def cut(self, at: str, method: str) -> None:

@@ -50,6 +50,7 @@ class DisklessTests(TestCase):
             self.storage.create(disk),
             self.storage.activate(disk),
             self.storage.grow(disk, 8),
+            self.storage.rename(disk, disk),
         ):
             with self.assertRaisesRegex(StorageError, disk.uuid):
                 await refused

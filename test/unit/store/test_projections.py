@@ -81,6 +81,18 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(SsconfFiles(self.paths).write({"a": "1\n", "b": "3\n"}), ["b"])
         self.assertEqual(Path(self.paths.ssconf("b")).read_text(), "3\n")
 
+    def test_forget(self) -> None:
+        """On demand a file that somebody else changed is written again."""
+        self.files.write(self.config)
+        path = Path(self.paths.ssconf("master_node"))
+        path.unlink()
+        path.write_text("other")
+        self.files.write(self.config)
+        self.assertEqual(path.read_text(), "other")
+        self.files.forget()
+        self.files.write(self.config)
+        self.assertEqual(path.read_text(), "node1.example.com\n")
+
     def test_remove(self) -> None:
         """A node that leaves keeps neither."""
         self.files.write(self.config)
@@ -141,6 +153,22 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(self.started(), [0])
         self.clock.advance(INTERVAL_S * 0.1)
         self.assertEqual(self.started(), [0, 2])
+
+    def test_rewrite(self) -> None:
+        """On demand the newest is written again, also while it is being written."""
+        self.projection.rewrite()
+        self.clock.advance(INTERVAL_S)
+        self.assertEqual(self.started(), [])
+        self.commit(0)
+        self.clock.advance(0)
+        self.finish()
+        self.commit(1)
+        self.clock.advance(INTERVAL_S)
+        self.projection.rewrite()
+        self.finish()
+        self.clock.advance(INTERVAL_S)
+        self.finish()
+        self.assertEqual(self.started(), [0, 1, 1])
 
     def test_a_twentieth_of_the_time(self) -> None:
         """The longer a write takes the longer is the pause."""

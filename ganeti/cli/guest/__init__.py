@@ -1,0 +1,1 @@
+"""What a small real guest boots from: a kernel, and an initrd with the modules it needs."""
