@@ -23,6 +23,9 @@ from ganeti.utils.durable import make_directories
 from ganeti.utils.service import AsyncService, Readiness, RootService
 from ganeti.version import RELEASE
 
+_SWITCH_S = 0.001
+"""For how long a thread keeps Python's lock when the reactor waits for it; usually 5 ms."""
+
 
 class DaemonOptions(Options):
     """
@@ -118,6 +121,7 @@ def run(daemon: str, argv: Sequence[str], environ: Mapping[str, str]) -> None:
         sys.exit(f"{daemon}: {err}")
     _Logging.debug = not flags.isdisjoint(("-d", "--debug"))
     _Logging.path = "" if foreground else paths.log_file(daemon)
+    sys.setswitchinterval(_SWITCH_S)
     sys.argv = [daemon, *_twistd_options(foreground), daemon, *rest]
     from twisted.scripts.twistd import run as run_twistd
 
