@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 
 from ganeti.cli.htools.options import Opt, Options, options_of
 
-
 # Which arguments a program takes: for its help, and for completion.
 _ARGUMENTS = {"hail": (" INPUT-FILE", "file 1 1\n"), "hscan": (" [CLUSTER...]", "host 0 none\n")}
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ganeti.cli.htools import values
 from ganeti.cli.htools.values import SizeSpec
+from ganeti.htools import numbers
 
 
 class Options:
@@ -108,7 +109,7 @@ class Opt(NamedTuple):
         return self.dest or self.long.replace("-", "_")
 
 
-_TEMPLATES = "diskless file sharedfile plain blockdev drbd rbd ext gluster".split()
+_TEMPLATES = ["diskless", "file", "sharedfile", "plain", "blockdev", "drbd", "rbd", "ext", "gluster"]
 
 _TABLE = (
     Opt(
@@ -185,7 +186,7 @@ _TABLE = (
         "static-kvm-node-memory",
         "How much memory, in MiB, a node with KVM needs for itself; 0: what the node says",
         metavar="N",
-        parse=values.parse_natural,
+        parse=numbers.parse_natural,
         what="static node memory",
         completion="integer",
     ),
@@ -202,7 +203,7 @@ _TABLE = (
         "Stop after N steps or instances",
         "l",
         metavar="N",
-        parse=values.parse_integer,
+        parse=numbers.parse_integer,
         what="max solution length",
         completion="integer",
     ),
@@ -211,7 +212,7 @@ _TABLE = (
         "Stop when the score is this near to the least that is possible",
         "e",
         metavar="EPSILON",
-        parse=values.parse_number,
+        parse=numbers.parse_number,
         what="min score",
         completion="float",
     ),
@@ -220,7 +221,7 @@ _TABLE = (
         "Stop when a step would lower a low score by less than this",
         "g",
         metavar="DELTA",
-        parse=values.parse_number,
+        parse=numbers.parse_number,
         what="min gain",
         completion="float",
     ),
@@ -228,7 +229,7 @@ _TABLE = (
         "min-gain-limit",
         "Which score is low enough for --min-gain to count",
         metavar="SCORE",
-        parse=values.parse_number,
+        parse=numbers.parse_number,
         what="min gain limit",
         completion="float",
     ),
@@ -236,7 +237,7 @@ _TABLE = (
         "max-cpu",
         "Most virtual CPUs for each real one; else what the cluster's policies say",
         metavar="RATIO",
-        parse=values.parse_ratio,
+        parse=numbers.parse_ratio,
         what="parsing max-cpu",
         completion="float",
     ),
@@ -244,7 +245,7 @@ _TABLE = (
         "min-disk",
         "Which part of a node's disk stays free, from 0 to 1",
         metavar="RATIO",
-        parse=values.parse_ratio,
+        parse=numbers.parse_ratio,
         what="min free disk space",
         completion="float",
     ),
@@ -349,7 +350,7 @@ _TABLE = (
         "spindle-use",
         "How much a new instance uses the nodes' spindles; else what the policies say",
         metavar="SPINDLES",
-        parse=values.parse_natural,
+        parse=numbers.parse_natural,
         what="parsing spindle-use",
         completion="integer",
     ),
@@ -403,7 +404,7 @@ _TABLE = (
         "minimal-resources",
         "Power nodes on when there is less room on each, in standard instances",
         metavar="FACTOR",
-        parse=values.parse_number,
+        parse=numbers.parse_number,
         what="minimal resources",
         completion="float",
     ),
@@ -411,7 +412,7 @@ _TABLE = (
         "target-resources",
         "Power nodes off while this much room stays on each, in standard instances",
         metavar="FACTOR",
-        parse=values.parse_number,
+        parse=numbers.parse_number,
         what="target resources",
         completion="float",
     ),
