@@ -109,7 +109,7 @@ class Opt(NamedTuple):
         return self.dest or self.long.replace("-", "_")
 
 
-_TEMPLATES = ["diskless", "file", "sharedfile", "plain", "blockdev", "drbd", "rbd", "ext", "gluster"]
+_TEMPLATES = "diskless,file,sharedfile,plain,blockdev,drbd,rbd,ext,gluster"
 
 _TABLE = (
     Opt(
@@ -344,7 +344,7 @@ _TABLE = (
         "How the disks of new instances are stored",
         metavar="TEMPLATE",
         parse=values.parse_template,
-        completion="choices=" + ",".join(_TEMPLATES),
+        completion=f"choices={_TEMPLATES}",
     ),
     Opt(
         "spindle-use",
