@@ -81,7 +81,7 @@ def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterato
         state.place(move.instance, *after)
         field.refresh()
         search.moved({node for node in (*before, *after) if node >= 0})
-        yield step
+        yield step._replace(score=field.score)
 
 
 def worth_it(before: float, after: float, options: BalanceOptions) -> bool:

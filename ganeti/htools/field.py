@@ -6,12 +6,60 @@ Made new after every move; the parts that a move leaves alone are kept.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ganeti.htools.measures import WEIGHTS, measure
-from ganeti.htools.spreads import Spread, make_spreads
+from ganeti.htools.spreads import Spread, make_spreads, near
 from ganeti.htools.state import State
-from ganeti.htools.tables import CPU, DISK, FREE_SPIN, MEM, SPIN, Floats, Ints
+from ganeti.htools.tables import (
+    CPU,
+    CPU_FORTH,
+    DISK,
+    DISK_FORTH,
+    FREE_SPIN,
+    FREE_SPIN_FORTH,
+    MEM,
+    MEM_FORTH,
+    SPIN,
+    SPIN_FORTH,
+    Floats,
+    Ints,
+)
+
+
+NOW = (MEM, DISK, CPU, SPIN, FREE_SPIN)
+FORTHCOMING = (MEM_FORTH, DISK_FORTH, CPU_FORTH, SPIN_FORTH, FREE_SPIN_FORTH)
+
+
+class Limits(NamedTuple):
+    """By node: how much an instance may take at most."""
+
+    memory: Floats
+    """Less than this."""
+    disk: Floats
+    """Less than this."""
+    free_spindles: Floats
+    soft_disk: Floats
+    cpus: Floats
+    spindles: Floats
+
+
+def limits(state: State, resources: tuple[int, int, int, int, int], strict: bool) -> Limits:
+    """What there is room for; the soft ones are infinite when they are not to be kept."""
+    nodes = state.nodes
+    memory, disk, cpus, spindles, free_spindles = state.resources[list(resources)]
+    none = np.full(nodes.count, np.inf)
+    shared = ~nodes.exclusive
+    return Limits(
+        memory=memory,
+        disk=disk,
+        free_spindles=np.where(shared, np.inf, free_spindles),
+        soft_disk=disk - nodes.min_disk if strict else none,
+        cpus=nodes.max_cpus - cpus if strict else none,
+        spindles=np.where(shared, nodes.max_spindles - spindles, np.inf) if strict else none,
+    )
 
 
 class Field:
@@ -20,15 +68,12 @@ class Field:
     spreads: list[Spread]
     online: Floats
     """By node: 1 online."""
-    memory_limit: Floats
-    """By node: an instance needs less than this."""
-    soft_memory_limit: Floats
-    disk_limit: Floats
-    cpu_limit: Floats
-    """At most this."""
-    spindle_limit: Floats
-    free_spindle_limit: Floats
-    soft_disk_limit: Floats
+    limits: Limits
+    """For instances that are there; forthcoming ones are counted as if they were, too."""
+    forthcoming: Limits
+    """For forthcoming ones."""
+    soft_memory: Floats
+    """By node: an instance needs less, or the node fails N+1; infinite where it does already."""
 
     def __init__(self, state: State, strict: bool = True) -> None:
         self.state = state
@@ -38,7 +83,7 @@ class Field:
         self.targets = np.flatnonzero(state.nodes.online)
         self.spreads = make_spreads(state)
         reserved = (state.reserved * state.nodes.reserved_inverse)[self.targets]
-        self.reserved_shift = float(reserved.mean()) if len(reserved) else 0.0
+        self.reserved_shift = near(float(reserved.mean())) if len(reserved) else 0.0
         self.refresh()
 
     def refresh(self) -> None:
@@ -72,23 +117,17 @@ class Field:
 
     def _refresh_limits(self) -> None:
         """How large an instance may be."""
-        state, nodes = self.state, self.state.nodes
-        free = state.resources[MEM]
-        self.failing = free <= state.reserved
-        self.memory_limit = np.where(nodes.online, free, 0.0)
-        self.soft_memory_limit = self.memory_limit
-        self.disk_limit = state.resources[DISK]
-        self.free_spindle_limit = np.where(nodes.exclusive, state.resources[FREE_SPIN], np.inf)
-        self.cpu_limit = np.full(nodes.count, np.inf)
-        self.spindle_limit = np.full(nodes.count, np.inf)
-        self.soft_disk_limit = np.full(nodes.count, np.inf)
+        state = self.state
+        self.failing = state.resources[MEM] <= state.reserved
+        self.forthcoming = limits(state, FORTHCOMING, self.strict)
+        now = limits(state, NOW, self.strict)
+        self.limits = Limits(*map(np.minimum, now, self.forthcoming))
         if self.strict:
-            self.soft_memory_limit = np.where(self.failing, free, free - state.reserved)
-            self.cpu_limit = nodes.max_cpus - state.resources[CPU]
-            self.spindle_limit = np.where(
-                nodes.exclusive, np.inf, nodes.max_spindles - state.resources[SPIN]
-            )
-            self.soft_disk_limit = self.disk_limit - nodes.min_disk
+            free = state.resources[MEM]
+            margin = np.where(self.failing, np.inf, free - state.reserved)
+            self.soft_memory = margin
+        else:
+            self.soft_memory = np.full(state.nodes.count, np.inf)
 
     def reserved_without(self, nodes: Ints, peers: Ints, less: Floats) -> Floats:
         """The reserved memory of C{nodes} when C{less} is taken from that for C{peers}."""

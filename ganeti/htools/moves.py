@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What is done: failover or migration (f) and replacement of a disk (r), in this order."""
+    """What is done: failover or migration (f, fa) and replacement of a disk (r), in this order."""
 
     FAILOVER = "f"
-    FAILOVER_TO = "f:"
+    FAILOVER_TO = "fa:"
     REPLACE_SECONDARY = "r:"
     REPLACE_AND_FAILOVER = "r: f"
     REPLACE_PRIMARY = "f r: f"

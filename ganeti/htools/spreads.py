@@ -98,7 +98,7 @@ def make_spreads(state: State) -> list[Spread]:
             inverse=inverse,
             as_primary=own,
             as_secondary=copy,
-            shift=float(online.mean()) if len(online) else 0.0,
+            shift=near(float(online.mean())) if len(online) else 0.0,
             values=scaled,
             secondary_counts=bool(copy.any()),
         )
@@ -106,6 +106,11 @@ def make_spreads(state: State) -> list[Spread]:
     for spread in spreads:
         spread.refresh(state)
     return spreads
+
+
+def near(value: float) -> float:
+    """A number near it with few binary digits: small numbers stay exact when it is taken away."""
+    return round(value * 256.0) / 256.0
 
 
 def root(variance: Floats) -> Floats:

@@ -29,6 +29,12 @@ FREE_SPIN, FREE_SPIN_FORTH = range(12, 14)
 RESOURCES = 14
 
 LOCAL = frozenset((DiskTemplate.DRBD, DiskTemplate.PLAIN))
+# Any node can run them; those without disks are left where they are.
+ANYWHERE = frozenset(
+    template
+    for template, facts in TEMPLATES.items()
+    if facts.mirrored_external and template is not DiskTemplate.DISKLESS
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -98,7 +104,7 @@ def node_table(cluster: Cluster) -> NodeTable:
     inverse[[DISK, DISK_FORTH]] = np.where(exclusive, 0.0, reciprocal(disk))
     inverse[[FREE_SPIN, FREE_SPIN_FORTH]] = np.where(exclusive, reciprocal(spindles), 0.0)
     inverse[[CPU, CPU_FORTH]] = reciprocal(cpus * column(nodes, "cpu_speed"))
-    inverse[[SPIN, SPIN_FORTH]] = reciprocal(max_spindles)
+    inverse[[SPIN, SPIN_FORTH]] = np.where(exclusive, 0.0, reciprocal(max_spindles))
     inverse[LOAD_CPU : LOAD_NET + 1] = 1.0
     inverse[:, ~online] = 0.0
     return NodeTable(
@@ -125,7 +131,7 @@ def instance_table(instances: Sequence[Instance]) -> InstanceTable:
     local = np.array([one.template in LOCAL for one in instances], dtype=bool)
     awake = np.array([one.status not in OFFLINE for one in instances], dtype=np.float64)
     mirrored = np.array([TEMPLATES[one.template].mirrored_internal for one in instances], dtype=bool)
-    external = np.array([TEMPLATES[one.template].mirrored_external for one in instances], dtype=bool)
+    external = np.array([one.template in ANYWHERE for one in instances], dtype=bool)
     disk = np.where(local, disk, 0.0)
     spindle_use = np.where(local, column(instances, "spindle_use"), 0.0)
     spindles = np.array([total_spindles(one) for one in instances], dtype=np.float64) * local

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganeti.htools.field import Field
+from ganeti.htools.field import Field, Limits
 from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.moves import Kind
 from ganeti.htools.spreads import Spread, root
@@ -52,6 +52,7 @@ class Trial:
         self.p, self.s = self.state.primary[instances], self.state.secondary[instances]
         self.memory, self.needed = table.memory[instances], table.reserved[instances]
         self.used = -table.as_primary[MEM, instances]
+        self.soon = table.counted[instances] == 0
         self.forced = ~self.state.nodes.online[self.p]
         if kind is Kind.REPLACE_SECONDARY:
             self.forced = ~self.state.nodes.online[self.s]
@@ -207,8 +208,6 @@ class Trial:
         refused = np.zeros(len(self.instances), dtype=bool)
         if self.shape.by_way_of_secondary or self.shape.primary == "s":
             refused |= ~online[self.s] | self._secondary_refuses_to_run()
-        if self.shape.secondary == "p":
-            refused |= ~online[self.p]
         if self.shape == SHAPES[Kind.FAILOVER]:
             refused |= self._primary_refuses_copy(self.on_p)
         if self.shape.secondary == "p":
@@ -224,29 +223,41 @@ class Trial:
             return np.zeros(len(self.instances), dtype=bool)
         return ~flags[source, target]
 
+    def _limits(self, nodes: Ints) -> Limits:
+        """What holds for each instance on its node."""
+        field = self.field
+        if not self.soon.any():
+            return Limits(*(limit[nodes] for limit in field.limits))
+        return Limits(
+            *(
+                np.where(self.soon, soon[nodes], limit[nodes])
+                for limit, soon in zip(field.limits, field.forthcoming, strict=True)
+            )
+        )
+
     def _secondary_refuses_to_run(self) -> Flags:
         """The old secondary, freed of the copy, would have to run it."""
-        field, state, table = self.field, self.state, self.state.instances
-        memory = state.resources[MEM, self.s]
-        refused = self.memory >= memory
+        field, table = self.field, self.state.instances
+        limits = self._limits(self.s)
+        refused = self.memory >= limits.memory
+        soft = table.cpus[self.instances] > limits.cpus
         if field.strict:
-            cpus = table.cpus[self.instances]
-            broken = memory - self.used <= self.left
-            refused |= broken & ~(memory <= self.left) & ~self.forced
-            refused |= cpus > field.cpu_limit[self.s]
-        return refused | self._conflicts(self.s) | self._overfull(self.s)
+            memory = self.state.resources[MEM, self.s]
+            soft |= (memory - self.used <= self.left) & ~(memory <= self.left)
+        soft |= self._conflicts(self.s)
+        return refused | (soft & ~self.forced) | self._overfull(self.s)
 
     def _overfull(self, nodes: Ints) -> Flags:
         """Whether the node cannot even keep the disks it has."""
-        field, disk = self.field, self.state.instances.disk[self.instances]
-        refused = (field.disk_limit[nodes] <= 0) | (field.soft_disk_limit[nodes] < 0)
-        refused |= (field.spindle_limit[nodes] < 0) | (field.free_spindle_limit[nodes] < 0)
-        return refused & (disk > 0)
+        limits = self._limits(nodes)
+        refused = (limits.disk <= 0) | (limits.free_spindles < 0)
+        refused |= ((limits.soft_disk < 0) | (limits.spindles < 0)) & ~self.forced
+        return refused & (self.state.instances.disk[self.instances] > 0)
 
     def _primary_refuses_copy(self, reserved: Floats) -> Flags:
         """The old primary, freed of the instance, would have to hold the copy."""
         memory = self.state.resources[MEM, self.p] + self.used
-        refused = self.needed >= memory
+        refused = (self.needed >= memory) & ~self.soon
         if self.field.strict:
             failing = memory <= self.state.reserved[self.p]
             refused |= (memory <= reserved) & ~failing & ~self.forced
@@ -260,7 +271,7 @@ class Trial:
         conflicts: Flags = (
             self.state.tag_counts[exclusion[self.instances], nodes[:, None]] > 0
         ).any(axis=1)
-        return conflicts
+        return conflicts & ~self.soon
 
     # Targets.
 
@@ -341,7 +352,7 @@ class Trial:
             return change
         if tags.desired is not None and tags.desired_at is not None:
             change = change + tags.desired_at[tags.desired[instances]].sum(axis=1) * counted
-        if tags.exclusion is not None and not field.strict:
+        if tags.exclusion is not None:
             there = self.state.tag_counts[tags.exclusion[instances]] > 0
             change = change + WEIGHTS["pri_tags_score"] * there.sum(axis=1)
         if tags.exclusion is not None and tags.locations is not None:
@@ -354,24 +365,25 @@ class Trial:
         field, state = self.field, self.state
         rows = np.arange(len(self.p[part]))
         refused = np.zeros((len(rows), state.nodes.count), dtype=bool)
-        self._refuse_size(part, refused)
-        forced = self.forced[part, None]
+        forced, soon = self.forced[part, None], self.soon[part, None]
+        soft = self._refuse_size(part, refused)
         if self.shape.primary == "t":
-            self._refuse_running(part, refused)
+            soft |= self._refuse_running(part, refused)
         if self.shape.secondary == "t":
-            refused |= self.needed[part, None] >= field.memory_limit
+            memory = state.resources[MEM]
+            refused |= (self.needed[part, None] >= memory) & ~soon
             if field.strict:
-                refused |= (field.memory_limit <= reserved) & ~field.failing & ~forced
+                soft |= (memory <= reserved) & ~field.failing
         elif self.shape.secondary:
             nodes = self.s[part] if self.shape.secondary == "s" else self.p[part]
             memory = state.resources[MEM, nodes]
             before = self.left[part] if self.shape.secondary == "s" else self.on_p[part]
             if self.shape.secondary == "p":
                 memory = memory + self.used[part]
-            refused |= (self.needed[part] >= memory)[:, None]
+            refused |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
             if field.strict:
-                failing = (memory <= before)[:, None]
-                refused |= (memory[:, None] <= reserved) & ~failing & ~forced
+                soft |= (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
+        refused |= soft & ~forced
         refused[:, ~state.nodes.online] = True
         refused[self.refused[part]] = True
         refused[rows, self.p[part]] = True
@@ -379,32 +391,48 @@ class Trial:
             refused[rows, self.s[part]] = True
         return refused
 
-    def _refuse_size(self, part: slice, refused: Flags) -> None:
-        """Disk and spindles, that count on both kinds of node."""
-        field, table = self.field, self.state.instances
-        instances = self.instances[part]
+    def _limits_at(self, part: slice) -> Limits:
+        """[instance or 1, node]: what holds for these instances."""
+        field, soon = self.field, self.soon[part]
+        if not soon.any():
+            return Limits(*(limit[None] for limit in field.limits))
+        return Limits(
+            *(
+                np.where(soon[:, None], later, limit)
+                for limit, later in zip(field.limits, field.forthcoming, strict=True)
+            )
+        )
+
+    def _refuse_size(self, part: slice, refused: Flags) -> Flags:
+        """Disk and spindles, that count on both kinds of node. Returns soft refusals."""
+        table, instances = self.state.instances, self.instances[part]
+        soft = np.zeros_like(refused)
         disk = table.disk[instances, None]
         if disk.any():
-            refused |= (disk >= field.disk_limit) & (disk > 0)
-            refused |= disk > field.soft_disk_limit
-            refused |= table.spindles[instances, None] > field.free_spindle_limit
-            refused |= table.spindle_use[instances, None] > field.spindle_limit
+            limits = self._limits_at(part)
+            refused |= (disk >= limits.disk) & (disk > 0)
+            refused |= table.spindles[instances, None] > limits.free_spindles
+            if self.field.strict:
+                soft |= (disk > limits.soft_disk) & (disk > 0)
+                soft |= table.spindle_use[instances, None] > limits.spindles
+        return soft
 
-    def _refuse_running(self, part: slice, refused: Flags) -> None:
-        """Memory, processors and exclusion tags, of a primary node."""
+    def _refuse_running(self, part: slice, refused: Flags) -> Flags:
+        """Memory, processors and exclusion tags, of a primary node. Returns soft refusals."""
         field, state = self.field, self.state
-        instances = self.instances[part]
-        memory = self.memory[part, None]
-        forced = self.forced[part]
-        limit = np.where(forced[:, None], field.memory_limit, field.soft_memory_limit)
-        refused |= (memory >= field.memory_limit) | (self.used[part, None] >= limit)
-        refused |= state.instances.cpus[instances, None] > field.cpu_limit
+        instances, limits = self.instances[part], self._limits_at(part)
+        refused |= self.memory[part, None] >= limits.memory
+        soft: Flags = self.used[part, None] >= field.soft_memory
+        soft &= ~self.soon[part, None]
+        if field.strict:
+            soft |= state.instances.cpus[instances, None] > limits.cpus
         if state.tags.exclusion is not None:
             tags = state.tags.exclusion[instances]
-            refused |= (state.tag_counts[tags] > 0).any(axis=1)
+            soft |= (state.tag_counts[tags] > 0).any(axis=1) & ~self.soon[part, None]
         if state.tags.migration is not None:
             start = self.s if self.shape.by_way_of_secondary else self.p
             refused |= ~state.tags.migration[start[part]]
+        return soft
 
     # Nodes that fail N+1: counted only while there are some, or could be.
 
