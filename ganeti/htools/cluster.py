@@ -230,13 +230,13 @@ def account(
             if name:
                 disk[index[name]] += one.disk
     missing = [
-        0 if node.offline else node.total_memory - node.node_memory - node.free_memory - used
+        node.total_memory - node.node_memory - node.free_memory - used
         for node, used in zip(nodes, memory, strict=True)
     ]
     warnings = []
     for node, ram, used in zip(nodes, missing, disk, strict=True):
         lost = node.total_disk - node.free_disk - used
-        if not node.offline and (ram > MUCH_MEMORY_MIB or lost > MUCH_DISK_MIB):
+        if ram > MUCH_MEMORY_MIB or lost > MUCH_DISK_MIB:
             warnings.append(f"node {node.name} is missing {ram} MB ram and {lost // 1024} GB disk")
     return tuple(missing), tuple(reversed(warnings))
 

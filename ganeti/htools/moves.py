@@ -70,19 +70,24 @@ def touched(step: Step) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
-def commands(step: Step) -> tuple[str, ...]:
-    """The gnt-instance command lines, names as they are in the step."""
-    return tuple(command(action, step.instance) for action in step.actions)
+def commands(step: Step, *, runs: bool = True) -> tuple[str, ...]:
+    """
+    The gnt-instance command lines, names as they are in the step.
+
+    @param runs: whether the instance runs; one that does not cannot be migrated.
+    """
+    verb = "migrate" if runs else "failover"
+    return tuple(command(action, step.instance, verb) for action in step.actions)
 
 
-def command(action: str, instance: str) -> str:
-    """One action as a command line."""
-    verb, _colon, target = action.partition(":")
-    if verb == "r":
+def command(action: str, instance: str, verb: str) -> str:
+    """One action as a command line; C{verb} is the sub-command that changes the primary node."""
+    kind, _colon, target = action.partition(":")
+    if kind == "r":
         return f"gnt-instance replace-disks -n {target} {instance}"
     if target:
-        return f"gnt-instance migrate -f -n {target} {instance}"
-    return f"gnt-instance migrate -f {instance}"
+        return f"gnt-instance {verb} -f -n {target} {instance}"
+    return f"gnt-instance {verb} -f {instance}"
 
 
 def jobs(step: Step) -> tuple[dict[str, object], ...]:

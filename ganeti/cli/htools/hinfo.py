@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ganeti.cli.htools.balancing import metric_lines
 from ganeti.cli.htools.console import Console
-from ganeti.cli.htools.listing import print_instances, print_nodes, print_policy
-from ganeti.cli.htools.loading import load_cluster
+from ganeti.cli.htools.listing import print_instances, print_nodes
+from ganeti.cli.htools.loading import load_cluster, tell_loaded
 from ganeti.cli.htools.tables import decimal, format_table
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.records import Group
-from ganeti.htools.score import metrics, score
+from ganeti.htools.score import score
 from ganeti.htools.status import bad_instances, bad_nodes
 
 
 def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> int:
     """Print it."""
     cluster = load_cluster(console, arguments, environ)
-    console.out(f"Loaded cluster tags: {','.join(cluster.tags)}")
-    print_policy(console, cluster, 3)
-    print_size(console, cluster)
+    tell_loaded(console, cluster, tags=-9, policy=3, sizes=True, groups=True)
     print_split(console, cluster)
     if console.options.verbosity > 1:
         print_groups(console, cluster)
@@ -29,15 +28,6 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
         print_instances(console, "Instances", cluster)
     print_nodes(console, "Cluster", cluster)
     return 0
-
-
-def print_size(console: Console, cluster: Cluster) -> None:
-    """How many of each there are."""
-    groups = len(cluster.groups)
-    console.out(
-        f"Loaded {len(cluster.nodes)} nodes, {len(cluster.instances)} instances,"
-        f" {groups} node group{'' if groups == 1 else 's'}"
-    )
 
 
 def print_split(console: Console, cluster: Cluster) -> None:
@@ -76,10 +66,7 @@ def _group_row(cluster: Cluster, group: Group) -> tuple[str, ...]:
 
 def print_metrics(console: Console, cluster: Cluster) -> None:
     """What the score is made of, and the score."""
-    found = metrics(cluster)
-    rows = [("Field", "Value", "Weight")]
-    rows += [(each.name, decimal(each.value, 8), f"x{each.weight:.2f}") for each in found]
     console.out("Cluster coefficients:")
-    for line in format_table(rows, (False, True, True)):
+    for line in metric_lines(cluster):
         console.out(f"   {line}")
     console.out(f"Cluster score: {decimal(score(cluster), 8)}")

@@ -21,7 +21,7 @@ TITLES = (
     "lNet",
 )
 _NUMERIC = (False,) * 5 + (True,) * 7
-_RUNS = ("running", "ERROR_up")
+RUNNING = ("running", "ERROR_up")
 
 
 def instance_lines(cluster: Cluster) -> list[str]:
@@ -33,7 +33,7 @@ def instance_lines(cluster: Cluster) -> list[str]:
 def _row(instance: Instance) -> tuple[str, ...]:
     load = instance.load
     return (
-        "R" if instance.status in _RUNS else " ",
+        "R" if instance.status in RUNNING else " ",
         instance.name,
         instance.primary,
         instance.secondary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ganeti.cli.htools.console import Console, abort
+from ganeti.cli.htools.listing import print_policy
 from ganeti.cli.htools.options import Options
 from ganeti.errors import GanetiError
 from ganeti.htools.cluster import Cluster, prepare
@@ -27,10 +28,37 @@ def load_cluster(console: Console, arguments: list[str], environ: Mapping[str, s
         cluster = prepare(data, build_settings(console.options))
     except GanetiError as err:
         abort(f"failed to load data, aborting: {err}")
+    return cluster
+
+
+def tell_loaded(
+    console: Console,
+    cluster: Cluster,
+    *,
+    tags: int = 2,
+    policy: int = 2,
+    sizes: bool = False,
+    groups: bool = False,
+) -> None:
+    """
+    What was read, and what is odd about it.
+
+    @param tags: from which verbosity on the tags are told, C{policy} likewise.
+    @param sizes: whether to say how many nodes and instances there are, and with C{groups} groups.
+    """
+    console.verbose(tags, f"Loaded cluster tags: {','.join(cluster.tags)}")
+    print_policy(console, cluster, policy)
+    if sizes:
+        console.out(_size(cluster, groups))
     if cluster.suffix:
         console.verbose(2, f"Note: Stripping common suffix of '{cluster.suffix}' from names")
     tell_warnings(console, cluster)
-    return cluster
+
+
+def _size(cluster: Cluster, groups: bool) -> str:
+    text = f"Loaded {len(cluster.nodes)} nodes, {len(cluster.instances)} instances"
+    count = len(cluster.groups)
+    return f"{text}, {count} node group{'' if count == 1 else 's'}" if groups else text
 
 
 def refuse_arguments(arguments: list[str]) -> None:
