@@ -29,37 +29,57 @@ from ganeti.htools.tables import (
 )
 
 
+# Disks are whole MiB.
+TINY = 0.5
 NOW = (MEM, DISK, CPU, SPIN, FREE_SPIN)
 FORTHCOMING = (MEM_FORTH, DISK_FORTH, CPU_FORTH, SPIN_FORTH, FREE_SPIN_FORTH)
 
 
 class Limits(NamedTuple):
-    """By node: how much an instance may take at most."""
+    """By node: what an instance may take. Memory and disk: less than this; others at most this."""
 
     memory: Floats
-    """Less than this."""
     disk: Floats
-    """Less than this."""
     free_spindles: Floats
+    soft_memory: Floats
     soft_disk: Floats
+    soft_free_spindles: Floats
     cpus: Floats
     spindles: Floats
 
 
-def limits(state: State, resources: tuple[int, int, int, int, int], strict: bool) -> Limits:
-    """What there is room for; the soft ones are infinite when they are not to be kept."""
+def hard_and_soft(state: State) -> tuple[Limits, Limits]:
+    """
+    What there is room for; for instances that are there, and for forthcoming ones.
+
+    The forthcoming are only counted against what all that is to come leaves, which is a soft
+    limit. The others have to keep to it, too.
+    """
     nodes = state.nodes
-    memory, disk, cpus, spindles, free_spindles = state.resources[list(resources)]
-    none = np.full(nodes.count, np.inf)
-    shared = ~nodes.exclusive
-    return Limits(
+    shared, none = ~nodes.exclusive, np.full(nodes.count, np.inf)
+    memory, disk, cpus, spindles, free_spindles = state.resources[list(NOW)]
+    later = state.resources[list(FORTHCOMING)]
+    soon = Limits(
+        memory=none,
+        disk=none,
+        free_spindles=none,
+        soft_memory=later[0],
+        soft_disk=np.minimum(later[1], later[1] - nodes.min_disk + TINY),
+        soft_free_spindles=np.where(shared, np.inf, later[4]),
+        cpus=nodes.max_cpus - later[2],
+        spindles=np.where(shared, nodes.max_spindles - later[3], np.inf),
+    )
+    now = soon._replace(
         memory=memory,
         disk=disk,
         free_spindles=np.where(shared, np.inf, free_spindles),
-        soft_disk=disk - nodes.min_disk if strict else none,
-        cpus=nodes.max_cpus - cpus if strict else none,
-        spindles=np.where(shared, nodes.max_spindles - spindles, np.inf) if strict else none,
+        soft_disk=np.minimum(disk - nodes.min_disk + TINY, soon.soft_disk),
+        cpus=np.minimum(nodes.max_cpus - cpus, soon.cpus),
+        spindles=np.where(
+            shared, np.minimum(nodes.max_spindles - spindles, soon.spindles), np.inf
+        ),
     )
+    return now, soon
 
 
 class Field:
@@ -72,7 +92,7 @@ class Field:
     """For instances that are there; forthcoming ones are counted as if they were, too."""
     forthcoming: Limits
     """For forthcoming ones."""
-    soft_memory: Floats
+    margin: Floats
     """By node: an instance needs less, or the node fails N+1; infinite where it does already."""
 
     def __init__(self, state: State, strict: bool = True) -> None:
@@ -118,16 +138,10 @@ class Field:
     def _refresh_limits(self) -> None:
         """How large an instance may be."""
         state = self.state
-        self.failing = state.resources[MEM] <= state.reserved
-        self.forthcoming = limits(state, FORTHCOMING, self.strict)
-        now = limits(state, NOW, self.strict)
-        self.limits = Limits(*map(np.minimum, now, self.forthcoming))
-        if self.strict:
-            free = state.resources[MEM]
-            margin = np.where(self.failing, np.inf, free - state.reserved)
-            self.soft_memory = margin
-        else:
-            self.soft_memory = np.full(state.nodes.count, np.inf)
+        free = state.resources[MEM]
+        self.failing = free <= state.reserved
+        self.limits, self.forthcoming = hard_and_soft(state)
+        self.margin = np.where(self.failing, np.inf, free - state.reserved)
 
     def reserved_without(self, nodes: Ints, peers: Ints, less: Floats) -> Floats:
         """The reserved memory of C{nodes} when C{less} is taken from that for C{peers}."""

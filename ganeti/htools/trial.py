@@ -238,30 +238,32 @@ class Trial:
     def _secondary_refuses_to_run(self) -> Flags:
         """The old secondary, freed of the copy, would have to run it."""
         field, table = self.field, self.state.instances
-        limits = self._limits(self.s)
+        limits, cpus = self._limits(self.s), table.cpus[self.instances]
         refused = self.memory >= limits.memory
-        soft = table.cpus[self.instances] > limits.cpus
+        soft = self._conflicts(self.s)
         if field.strict:
             memory = self.state.resources[MEM, self.s]
             soft |= (memory - self.used <= self.left) & ~(memory <= self.left)
-        soft |= self._conflicts(self.s)
+            soft |= (self.memory >= limits.soft_memory) | (cpus > limits.cpus)
         return refused | (soft & ~self.forced) | self._overfull(self.s)
 
     def _overfull(self, nodes: Ints) -> Flags:
         """Whether the node cannot even keep the disks it has."""
-        limits = self._limits(nodes)
-        refused = (limits.disk <= 0) | (limits.free_spindles < 0)
-        refused |= ((limits.soft_disk < 0) | (limits.spindles < 0)) & ~self.forced
+        limits, refused = self._limits(nodes), np.zeros(len(nodes), dtype=bool)
+        if self.field.strict:
+            refused = (limits.soft_disk <= 0) | (limits.soft_free_spindles < 0)
+            refused = (refused | (limits.spindles < 0)) & ~self.forced
+        refused |= (limits.disk <= 0) | (limits.free_spindles < 0)
         return refused & (self.state.instances.disk[self.instances] > 0)
 
     def _primary_refuses_copy(self, reserved: Floats) -> Flags:
         """The old primary, freed of the instance, would have to hold the copy."""
         memory = self.state.resources[MEM, self.p] + self.used
-        refused = (self.needed >= memory) & ~self.soon
-        if self.field.strict:
-            failing = memory <= self.state.reserved[self.p]
-            refused |= (memory <= reserved) & ~failing & ~self.forced
-        return refused
+        if not self.field.strict:
+            return np.zeros(len(memory), dtype=bool)
+        failing = memory <= self.state.reserved[self.p]
+        refused: Flags = (memory <= reserved) & ~failing
+        return (refused | ((self.needed >= memory) & ~self.soon)) & ~self.forced
 
     def _conflicts(self, nodes: Ints) -> Flags:
         """Whether an exclusion tag is on the node already."""
@@ -371,8 +373,8 @@ class Trial:
             soft |= self._refuse_running(part, refused)
         if self.shape.secondary == "t":
             memory = state.resources[MEM]
-            refused |= (self.needed[part, None] >= memory) & ~soon
             if field.strict:
+                soft |= (self.needed[part, None] >= memory) & ~soon
                 soft |= (memory <= reserved) & ~field.failing
         elif self.shape.secondary:
             nodes = self.s[part] if self.shape.secondary == "s" else self.p[part]
@@ -380,9 +382,11 @@ class Trial:
             before = self.left[part] if self.shape.secondary == "s" else self.on_p[part]
             if self.shape.secondary == "p":
                 memory = memory + self.used[part]
-            refused |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
             if field.strict:
+                soft |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
                 soft |= (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
+        if self.kind is Kind.REPLACE_AND_FAILOVER:
+            forced = np.zeros_like(forced)
         refused |= soft & ~forced
         refused[:, ~state.nodes.online] = True
         refused[self.refused[part]] = True
@@ -409,11 +413,11 @@ class Trial:
         soft = np.zeros_like(refused)
         disk = table.disk[instances, None]
         if disk.any():
-            limits = self._limits_at(part)
-            refused |= (disk >= limits.disk) & (disk > 0)
-            refused |= table.spindles[instances, None] > limits.free_spindles
+            limits, spindles = self._limits_at(part), table.spindles[instances, None]
+            refused |= ((disk >= limits.disk) & (disk > 0)) | (spindles > limits.free_spindles)
             if self.field.strict:
-                soft |= (disk > limits.soft_disk) & (disk > 0)
+                soft |= (disk >= limits.soft_disk) & (disk > 0)
+                soft |= spindles > limits.soft_free_spindles
                 soft |= table.spindle_use[instances, None] > limits.spindles
         return soft
 
@@ -422,9 +426,10 @@ class Trial:
         field, state = self.field, self.state
         instances, limits = self.instances[part], self._limits_at(part)
         refused |= self.memory[part, None] >= limits.memory
-        soft: Flags = self.used[part, None] >= field.soft_memory
-        soft &= ~self.soon[part, None]
+        soft = np.zeros_like(refused)
         if field.strict:
+            soft |= (self.used[part, None] >= field.margin) & ~self.soon[part, None]
+            soft |= self.memory[part, None] >= limits.soft_memory
             soft |= state.instances.cpus[instances, None] > limits.cpus
         if state.tags.exclusion is not None:
             tags = state.tags.exclusion[instances]
