@@ -90,8 +90,6 @@ class Search:
             may = may & off
         if kind is Kind.FAILOVER:
             may = may & self.instance_moves
-            if self.restricted:
-                may = may & off_primary
         elif kind is not Kind.FAILOVER_TO:
             may = may & self.disk_moves
             if kind is not Kind.REPLACE_SECONDARY:

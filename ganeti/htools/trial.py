@@ -54,7 +54,7 @@ class Trial:
         self.used = -table.as_primary[MEM, instances]
         self.soon = table.counted[instances] == 0
         self.forced = ~self.state.nodes.online[self.p]
-        if kind is Kind.REPLACE_SECONDARY:
+        if kind in (Kind.REPLACE_SECONDARY, Kind.REPLACE_AND_FAILOVER):
             self.forced = ~self.state.nodes.online[self.s]
         self.new_p = {"s": self.s, "p": self.p}.get(self.shape.primary)
         self.new_s = {"s": self.s, "p": self.p}.get(self.shape.secondary)
@@ -240,8 +240,9 @@ class Trial:
         field, table = self.field, self.state.instances
         limits, cpus = self._limits(self.s), table.cpus[self.instances]
         refused = self.memory >= limits.memory
-        soft = self._conflicts(self.s)
+        soft = np.zeros(len(refused), dtype=bool)
         if field.strict:
+            soft |= self._conflicts(self.s)
             memory = self.state.resources[MEM, self.s]
             soft |= (memory - self.used <= self.left) & ~(memory <= self.left)
             soft |= (self.memory >= limits.soft_memory) | (cpus > limits.cpus)
@@ -371,6 +372,9 @@ class Trial:
         soft = self._refuse_size(part, refused)
         if self.shape.primary == "t":
             soft |= self._refuse_running(part, refused)
+        if self.kind is Kind.REPLACE_AND_FAILOVER:
+            # It comes to the target before anything is forced.
+            refused |= soft
         if self.shape.secondary == "t":
             memory = state.resources[MEM]
             if field.strict:
@@ -385,8 +389,6 @@ class Trial:
             if field.strict:
                 soft |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
                 soft |= (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
-        if self.kind is Kind.REPLACE_AND_FAILOVER:
-            forced = np.zeros_like(forced)
         refused |= soft & ~forced
         refused[:, ~state.nodes.online] = True
         refused[self.refused[part]] = True
@@ -431,7 +433,7 @@ class Trial:
             soft |= (self.used[part, None] >= field.margin) & ~self.soon[part, None]
             soft |= self.memory[part, None] >= limits.soft_memory
             soft |= state.instances.cpus[instances, None] > limits.cpus
-        if state.tags.exclusion is not None:
+        if field.strict and state.tags.exclusion is not None:
             tags = state.tags.exclusion[instances]
             soft |= (state.tag_counts[tags] > 0).any(axis=1) & ~self.soon[part, None]
         if state.tags.migration is not None:
