@@ -8,11 +8,14 @@ import numpy as np
 
 from ganeti.htools.field import Field
 from ganeti.htools.moves import Kind, Move
-from ganeti.htools.tables import Flags, Ints
+from ganeti.htools.tables import Flags, Floats
 from ganeti.htools.trial import SHAPES, Trial
 
 # So many pairs of instance and target are tried at once: what fits the processor's cache.
 BATCH = 1 << 14
+# Scores that differ by less are equal: what rounding leaves.
+EQUAL = 1e-11
+ALL = slice(None)
 
 
 class Found(NamedTuple):
@@ -39,35 +42,45 @@ class Search:
         self.evacuate, self.restricted = evacuate, restricted
 
     def best(self) -> Found | None:
-        """The best move there is; None: none is possible."""
-        found: Found | None = None
+        """The best move there is; of equal ones the first instance's. None: none is possible."""
+        lowest = np.full(self.state.instances.count, np.inf)
         for kind in SHAPES:
             instances = np.flatnonzero(self.may_move(kind))
-            if not len(instances):
-                continue
-            for each in self.best_of_kind(kind, instances):
-                if found is None or each.score < found.score:
-                    found = each
-        return found
+            if len(instances):
+                scores = self.lowest_scores(Trial(self.field, kind, instances))
+                lowest[instances] = np.minimum(lowest[instances], scores)
+        if not len(lowest) or not np.isfinite(lowest.min()):
+            return None
+        limit = lowest.min() + EQUAL
+        return self.first_move(int(np.argmax(lowest <= limit)), limit)
 
-    def best_of_kind(self, kind: Kind, instances: Ints) -> list[Found]:
-        trial = Trial(self.field, kind, instances)
-        if kind is Kind.FAILOVER:
-            scores = trial.scores_here()
-            best = int(scores.argmin())
-            if not np.isfinite(scores[best]):
-                return []
-            return [Found(float(scores[best]), Move(int(instances[best]), kind, -1))]
-        found = []
+    def lowest_scores(self, trial: Trial) -> Floats:
+        """By instance of the trial: the score of its best move."""
+        if trial.kind is Kind.FAILOVER:
+            return trial.scores_here()
+        count = len(trial.instances)
         height = max(1, BATCH // self.state.nodes.count)
-        for start in range(0, len(instances), height):
-            scores = trial.scores(slice(start, start + height))
-            where = int(scores.argmin())
-            row, target = divmod(where, scores.shape[1])
-            score = float(scores[row, target])
-            if np.isfinite(score):
-                found.append(Found(score, Move(int(instances[start + row]), kind, target)))
-        return found
+        parts = [slice(start, start + height) for start in range(0, count, height)]
+        return np.concatenate([trial.scores(part).min(axis=1) for part in parts])
+
+    def first_move(self, instance: int, limit: float) -> Found:
+        """The first move of an instance that is as good as that."""
+        chosen: tuple[int, int, Found] | None = None
+        for order, kind in enumerate(SHAPES):
+            if not self.may_move(kind)[instance]:
+                continue
+            trial = Trial(self.field, kind, np.array([instance]))
+            scores = trial.scores_here() if kind is Kind.FAILOVER else trial.scores(ALL)[0]
+            target = int(np.argmax(scores <= limit))
+            if not scores[target] <= limit:
+                continue
+            found = Found(float(scores[target]), Move(instance, kind, target))
+            if kind is Kind.FAILOVER:
+                return Found(found.score, Move(instance, kind, -1))
+            if chosen is None or (target, order) < chosen[:2]:
+                chosen = (target, order, found)
+        assert chosen is not None, "the instance has such a move"
+        return chosen[2]
 
     def moved(self, nodes: set[int]) -> None:
         """Instances came to these nodes, or left them."""
