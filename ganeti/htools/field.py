@@ -139,7 +139,7 @@ class Field:
         """How large an instance may be."""
         state = self.state
         free = state.resources[MEM]
-        self.failing = free <= state.reserved
+        self.failing = state.failing()
         self.limits, self.forthcoming = hard_and_soft(state)
         self.margin = np.where(self.failing, np.inf, free - state.reserved)
 

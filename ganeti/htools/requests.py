@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
-from ganeti.htools.cluster import Cluster
+from ganeti.htools.defaults import STATIC_KVM_NODE_MEMORY
+from ganeti.htools.errors import InputError
+from ganeti.htools.ialloctext import new_instance, parse_cluster
+from ganeti.htools.reading import Reader
 from ganeti.htools.records import ClusterData, Instance
 
 
@@ -66,6 +70,8 @@ Request = (
     | ChangeGroupRequest
 )
 
+EVACUATION_MODES = ("primary-only", "secondary-only", "all")
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """What an iallocator prints: encode it as it is."""
@@ -75,17 +81,61 @@ class Answer(Struct, frozen=True, kw_only=True):
     result: list[object]
 
 
-def parse_request(body: bytes) -> tuple[ClusterData, Request | None]:
+def parse_request(
+    body: bytes, static_kvm_node_memory: int = STATIC_KVM_NODE_MEMORY
+) -> tuple[ClusterData, Request | None]:
     """
     What an iallocator's input file says.
 
+    @param static_kvm_node_memory: what nodes with KVM use themselves; 0: what they say.
     @return: no request: the file tells a cluster only.
     @raise InputError: names the key.
     """
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+        raise InputError(f"Not JSON: {err}") from err
+    message = Reader(value, "the input")
+    data = parse_cluster(message, static_kvm_node_memory)
+    return data, read_request(message.within("request")) if message.has("request") else None
 
 
-def serve(
-    cluster: Cluster, request: Request, *, ignore_soft_errors: bool = False,
-    capacity_checks: bool = True, restrict_to: tuple[str, ...] | None = None,
-) -> tuple[Answer, Cluster]:
-    """Answer a request; also the cluster after what was answered is done."""
+def read_request(one: Reader) -> Request:
+    """What is asked."""
+    kind = one.text("type")
+    match kind:
+        case "allocate":
+            return allocate_request(one)
+        case "multi-allocate":
+            parts = tuple(allocate_request(part) for part in one.objects("instances"))
+            return MultiAllocateRequest(requests=parts)
+        case "relocate":
+            return RelocateRequest(
+                name=one.text("name"),
+                node_count=one.optional("required_nodes", one.number, 1),
+                relocate_from=one.texts("relocate_from"),
+            )
+        case "allocate-secondary":
+            return AllocateSecondaryRequest(name=one.text("name"))
+        case "node-evacuate":
+            mode = one.text("evac_mode")
+            if mode not in EVACUATION_MODES:
+                raise one.fail("evac_mode", f"unknown: {mode!r}")
+            return EvacuateRequest(instances=one.texts("instances"), mode=mode)
+        case "change-group":
+            return ChangeGroupRequest(
+                instances=one.texts("instances"), target_groups=one.texts("target_groups")
+            )
+        case _:
+            raise InputError(f"Invalid request type {kind!r}")
+
+
+def allocate_request(one: Reader) -> AllocateRequest:
+    """One new instance."""
+    restricted = one.texts("restrict-to-nodes") if one.has("restrict-to-nodes") else None
+    return AllocateRequest(
+        instance=new_instance(one.text("name"), one),
+        node_count=one.number("required_nodes"),
+        group=one.text("group_name") if one.has("group_name") else None,
+        restrict_to=restricted,
+    )

@@ -20,6 +20,7 @@ from ganeti.htools.tables import (
     DISK,
     FREE_SPIN,
     MEM,
+    Flags,
     Floats,
     InstanceTable,
     Ints,
@@ -66,6 +67,8 @@ class State:
         self.secondary = node_indexes([one.secondary for one in cluster.instances], index)
         count = self.nodes.count
         self.resources = empty_resources(cluster, self.primary, self.secondary)
+        # More is free than can be: believed for N+1, until an instance comes or goes.
+        self.slack = np.maximum(-np.array(cluster.unaccounted, dtype=np.float64), 0.0)
         self.peers = np.zeros((count, count))
         self.peers_of = np.zeros((count, count))
         self.primaries = np.zeros(count)
@@ -105,6 +108,9 @@ class State:
         """Add an instance to the nodes it is on, or take it away."""
         table = self.instances
         first, second = int(self.primary[instance]), int(self.secondary[instance])
+        for node in (first, second):
+            if node >= 0:
+                self.slack[node] = 0.0
         if first >= 0:
             self.resources[:, first] += sign * table.as_primary[:, instance]
             self.primaries[first] += sign * table.counted[instance]
@@ -120,22 +126,22 @@ class State:
 
     def _count_tags(self, instance: int, node: int, sign: float) -> None:
         """Add the exclusion tags of an instance to its primary node, or take them away."""
-        if not self.instances.counted[instance] or self.tags.exclusion is None:
+        if self.tags.exclusion is None:
             return
         tags = [tag for tag in self.tags.exclusion[instance] if tag < self.tags.exclusion_count]
         self.tag_counts[tags, node] += sign
-        if self.tags.locations is not None:
-            self.location_tags[:, tags] += sign * self.tags.locations[node][:, None]
+        if self.tags.locations is not None and self.nodes.online[node]:
+            weight = sign * self.instances.counted[instance]
+            self.location_tags[:, tags] += weight * self.tags.locations[node][:, None]
 
 
-    def free_memory(self) -> Floats:
-        """By node: unallocated memory."""
-        return self.resources[MEM]
+    def failing(self) -> Flags:
+        """By node: whether its unallocated memory is not more than the reserved."""
+        return self.resources[MEM] + self.slack <= self.reserved
 
     def fails_n1(self) -> Floats:
-        """By node: 1 where its unallocated memory is not more than the reserved."""
-        failing = self.nodes.online & (self.resources[MEM] <= self.reserved)
-        return failing.astype(np.float64)
+        """By node: 1 where it is online and fails N+1."""
+        return (self.nodes.online & self.failing()).astype(np.float64)
 
     def result(self) -> Cluster:
         """The cluster as it is now."""

@@ -456,7 +456,7 @@ class Trial:
         before = (state.primaries + state.secondaries)[nodes]
         free = state.resources[MEM, nodes]
         online = self.field.online[nodes]
-        was = (free <= state.reserved[nodes]) * before * online
+        was = self.field.failing[nodes] * before * online
         if reserved.ndim == 2:
             free, memory, was = free[:, None], memory[:, None], was[:, None]
             before, counted, online = before[:, None], counted[:, None], online[:, None]
@@ -485,7 +485,7 @@ class Trial:
         counted = state.instances.counted[self.instances[part], None]
         reserved_t = changed if shape.secondary == "t" else state.reserved
         after = free - (used[:, None] if shape.primary == "t" else 0.0)
-        was = (free <= state.reserved) * before
+        was = self.field.failing * before
         return change + (((after <= reserved_t) * (before + counted)) - was) * self.field.online
 
 
