@@ -29,22 +29,31 @@ check() {
 
 
 def print_commands(console: Console, cluster: Cluster, steps: Sequence[Step]) -> None:
-    """Print the commands, or write them to a file, as --print-commands asks."""
+    """Print the commands of these steps, or write them to a file, as --print-commands asks."""
     path = console.options.print_commands
-    if path is None:
-        return
+    if path is not None:
+        lines = step_lines(cluster, steps, check=bool(path))
+        print_script(console, path, lines, title="Commands to run to reach the above solution:")
+
+
+def print_script(console: Console, path: str, lines: Sequence[str], *, title: str) -> None:
+    """Print commands, or write them to a file; an empty C{path} is none."""
     if path:
-        lines = _command_lines(cluster, steps, check=True)
         write_file(path, _HEAD + "".join(f"{line}\n" for line in lines))
         console.out(f"The commands have been written to file '{path}'")
         return
     console.out()
-    console.out("Commands to run to reach the above solution:")
-    for line in _command_lines(cluster, steps, check=False):
+    console.out(title)
+    for line in lines:
         console.out(f"  {line}")
 
 
-def _command_lines(cluster: Cluster, steps: Sequence[Step], *, check: bool) -> list[str]:
+def step_lines(cluster: Cluster, steps: Sequence[Step], *, check: bool) -> list[str]:
+    """
+    The commands of the steps, set by set.
+
+    @param check: whether the script looks before each job whether it is to stop.
+    """
     lines: list[str] = []
     for number, jobset in enumerate(jobsets(tuple(steps)), 1):
         lines += ["", f"echo jobset {number}, {len(jobset)} jobs"]
