@@ -78,7 +78,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     success: bool
     info: str
-    result: list[object]
+    result: object
+    """A list; for allocate-secondary a node's name."""
 
 
 def parse_request(

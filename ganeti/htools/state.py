@@ -76,6 +76,8 @@ class State:
         self.tag_counts = np.zeros((self.tags.exclusion_count + 1, count))
         places = 0 if self.tags.locations is None else self.tags.locations.shape[1]
         self.location_tags = np.zeros((places, self.tags.exclusion_count + 1))
+        self.copies: list[tuple[int, int, int]] = []
+        """Rows of the table, primary and secondary nodes of those put in by L{add_copy}."""
         self._add_all()
         self.reserved = self.peers.max(axis=1, initial=0.0)
 
@@ -134,6 +136,26 @@ class State:
             weight = sign * self.instances.counted[instance]
             self.location_tags[:, tags] += weight * self.tags.locations[node][:, None]
 
+
+    def occupied(self) -> tuple[Ints, Ints, Ints]:
+        """All instances that are somewhere: rows of the table, primary and secondary nodes."""
+        rows = np.flatnonzero(self.primary >= 0)
+        primary, secondary = self.primary[rows], self.secondary[rows]
+        if not self.copies:
+            return rows, primary, secondary
+        more = np.array(self.copies, dtype=np.intp)
+        return (
+            np.concatenate([rows, more[:, 0]]),
+            np.concatenate([primary, more[:, 1]]),
+            np.concatenate([secondary, more[:, 2]]),
+        )
+
+    def add_copy(self, instance: int, primary: int, secondary: int) -> None:
+        """Put one more instance like that one on nodes; the one itself is on none."""
+        self.copies.append((instance, primary, secondary))
+        self.primary[instance], self.secondary[instance] = primary, secondary
+        self._count(instance, 1.0)
+        self.primary[instance] = self.secondary[instance] = -1
 
     def failing(self) -> Flags:
         """By node: whether its unallocated memory is not more than the reserved."""

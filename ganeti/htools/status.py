@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganeti.htools.cluster import Cluster
+from ganeti.htools.globaln1 import failing_nodes
 from ganeti.htools.state import State
 from ganeti.htools.tables import CPU, LOAD_CPU, LOAD_DISK, LOAD_MEM, LOAD_NET, MEM, SPIN, Floats
 
@@ -139,4 +140,4 @@ def bad_instances(cluster: Cluster) -> tuple[int, ...]:
 
 def fails_global_n1(cluster: Cluster) -> tuple[int, ...]:
     """The indexes of nodes whose instances could not all be restarted, should they fail."""
-    raise NotImplementedError
+    return tuple(failing_nodes(State(cluster)))
