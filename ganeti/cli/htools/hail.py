@@ -11,11 +11,12 @@ from ganeti.cli.htools.listing import print_nodes
 from ganeti.cli.htools.loading import build_settings, tell_warnings
 from ganeti.cli.htools.saving import save_cluster
 from ganeti.errors import GanetiError
-from ganeti.htools.cluster import Cluster, prepare
+from ganeti.htools.cluster import Cluster, find_node, prepare
 from ganeti.htools.errors import InputError
 from ganeti.htools.loaders import Hints, Source, load
 from ganeti.htools.loaders.textfile import read_file
-from ganeti.htools.requests import AllocateRequest, Request, parse_request, serve
+from ganeti.htools.requests import AllocateRequest, Request, parse_request
+from ganeti.htools.serving import Options, serve
 
 
 def run(console: Console, arguments: list[str], _environ: Mapping[str, str]) -> int:
@@ -34,17 +35,17 @@ def run(console: Console, arguments: list[str], _environ: Mapping[str, str]) -> 
         console.note(f"Loaded {count}{suffix}")
     print_nodes(console, "Initial cluster", cluster)
     save_cluster(console, cluster, "pre-ialloc", "before iallocator run")
-    answer, after = serve(
-        cluster,
-        request,
+    restrict_to = _full_names(cluster, options.restrict_allocation_to)
+    wanted = Options(
         ignore_soft_errors=options.ignore_soft_errors,
         capacity_checks=options.capacity_checks,
-        restrict_to=options.restrict_allocation_to,
+        restrict_to=restrict_to,
     )
+    answer, after = serve(cluster, request, wanted)
     print_nodes(console, "Final cluster", after)
     save_cluster(console, after, "post-ialloc", "after iallocator run")
     if options.explain:
-        _explain(console, cluster, request)
+        _explain(console, cluster, request, restrict_to)
     console.out(msgspec.json.encode(answer).decode())
     return 0
 
@@ -78,7 +79,15 @@ def read_request(console: Console, path: str) -> tuple[Cluster, Request]:
     return prepare(data, build_settings(options)), request
 
 
-def _explain(console: Console, cluster: Cluster, request: Request) -> None:
+def _full_names(cluster: Cluster, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    return tuple(cluster.nodes[find_node(cluster, name)].name for name in names)
+
+
+def _explain(
+    console: Console, cluster: Cluster, request: Request, restrict_to: tuple[str, ...] | None
+) -> None:
     """All candidates for a new instance; standard output is the allocator's answer alone."""
     if not isinstance(request, AllocateRequest):
         console.note("Only requests for a new instance are explained.")
@@ -90,7 +99,7 @@ def _explain(console: Console, cluster: Cluster, request: Request) -> None:
     wanted = AllocationOptions(
         ignore_soft_errors=options.ignore_soft_errors,
         capacity_checks=options.capacity_checks,
-        restrict_to=options.restrict_allocation_to or request.restrict_to,
+        restrict_to=restrict_to or request.restrict_to,
         group=request.group,
     )
     found = explain_allocation(cluster, request.instance, request.node_count, wanted)
