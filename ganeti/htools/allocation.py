@@ -13,11 +13,11 @@ from ganeti.htools.cluster import Cluster, find_group
 from ganeti.htools.failures import Failure
 from ganeti.htools.field import Field
 from ganeti.htools.globaln1 import redundant
-from ganeti.htools.newcomer import Code, Newcomer
+from ganeti.htools.newcomer import Code, Codes, Newcomer
 from ganeti.htools.records import Group, Instance
 from ganeti.htools.specs import policy_failure
 from ganeti.htools.state import State
-from ganeti.htools.tables import Floats
+from ganeti.htools.tables import Floats, Ints
 from ganeti.model.group import AllocPolicy
 
 __all__ = ["Allocation", "AllocationOptions", "Failure", "GroupAnswer", "allocate"]
@@ -252,7 +252,7 @@ def search_group(
     return GroupAnswer(group, "", failures=failures)
 
 
-def pair_at(nodes: np.ndarray, where: int) -> tuple[int, int]:
+def pair_at(nodes: Ints, where: int) -> tuple[int, int]:
     first, second = divmod(where, len(nodes))
     return int(nodes[first]), int(nodes[second])
 
@@ -281,43 +281,50 @@ def redundant_with(newcomer: Newcomer, nodes: tuple[int, ...]) -> bool:
     return good
 
 
-def single_scores(newcomer: Newcomer, nodes: np.ndarray) -> tuple[Floats, Counter[Failure]]:
+def single_scores(newcomer: Newcomer, nodes: Ints) -> tuple[Floats, Counter[Failure]]:
     """By node its score, infinite where it does not do; and why not."""
     codes = newcomer.primary_codes()[nodes]
     scores = np.where(codes == Code.FITS, newcomer.scores()[nodes], np.inf)
     return scores, count_failures(codes, 1)
 
 
-def pair_scores(newcomer: Newcomer, nodes: np.ndarray) -> tuple[Floats, Counter[Failure]]:
+def pair_scores(newcomer: Newcomer, nodes: Ints) -> tuple[Floats, Counter[Failure]]:
     """[primary, secondary] the same for pairs."""
-    first, second = newcomer.primary_codes()[nodes], newcomer.secondary_codes()[nodes]
-    failures = count_failures(first, len(nodes) - 1)
     scores = np.full((len(nodes), len(nodes)), np.inf)
-    height = max(1, BATCH // newcomer.state.nodes.count)
-    every = len(nodes) == newcomer.state.nodes.count
-    for start in range(0, len(nodes), height):
-        part = slice(start, start + height)
-        rows = part if every else nodes[part]
-        good = first[part] == Code.FITS
-        codes = np.where(good[:, None], second, np.int8(Code.OFFLINE))
-        if newcomer.field.strict and newcomer.counted:
-            failing = newcomer.pair_n1(rows)[:, nodes]
-            codes = np.where((codes == Code.FITS) & failing, np.int8(Code.N1), codes)
-        own = np.arange(codes.shape[0])
-        codes[own, own + start] = Code.OFFLINE
-        failures.update(count_failures(codes[good], 1))
-        here = newcomer.pair_scores(rows)[:, nodes]
+    failures: Counter[Failure] = Counter()
+    for part, codes in pair_codes(newcomer, nodes, failures):
+        here = newcomer.pair_scores(nodes[part, None], nodes)
         scores[part] = np.where(codes == Code.FITS, here, np.inf)
     return scores, failures
 
 
-def count_failures(codes: np.ndarray, times: int) -> Counter[Failure]:
+def pair_codes(
+    newcomer: Newcomer, nodes: Ints, failures: Counter[Failure]
+) -> Iterator[tuple[slice, Codes]]:
+    """[primary, secondary] why a pair does not do, some rows at a time; failures are counted."""
+    first, second = newcomer.primary_codes()[nodes], newcomer.secondary_codes()[nodes]
+    failures.update(count_failures(first, len(nodes) - 1))
+    height = max(1, BATCH // len(nodes))
+    for start in range(0, len(nodes), height):
+        part = slice(start, start + height)
+        good = first[part] == Code.FITS
+        codes = np.where(good[:, None], second, np.int8(Code.OFFLINE))
+        if newcomer.field.strict and newcomer.counted:
+            failing = newcomer.pair_n1(nodes[part, None], nodes)
+            codes = np.where((codes == Code.FITS) & failing, np.int8(Code.N1), codes)
+        own = np.arange(codes.shape[0])
+        codes[own, own + start] = Code.OFFLINE
+        failures.update(count_failures(codes[good], 1))
+        yield part, codes
+
+
+def count_failures(codes: Codes, times: int) -> Counter[Failure]:
     """How often each failure is there."""
     counts: Counter[Failure] = Counter()
+    found = np.bincount(codes.ravel(), minlength=len(Code))
     for code, failure in FAILURES.items():
-        found = int((codes == code).sum()) * times
-        if found:
-            counts[failure] += found
+        if found[code]:
+            counts[failure] += int(found[code]) * times
     return counts
 
 

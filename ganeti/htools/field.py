@@ -113,19 +113,38 @@ class Field:
             spread.refresh(state)
         self._refresh_reserved()
         self._refresh_limits()
+        self._refresh_peers()
         values = measure(state)
         self.values = values
         self.counts = sum(WEIGHTS[name] * values[name] for name in COUNTS)
         self.score = sum(weight * values[name] for name, weight in WEIGHTS.items())
 
+    def renew_spreads(self) -> None:
+        """Take over what changed in the table of instances."""
+        self.spreads = make_spreads(self.state)
+
+    def refresh_for_newcomers(self) -> None:
+        """Take over what an instance without tags changed that is new; no moves can be tried."""
+        state = self.state
+        for spread in self.spreads:
+            spread.refresh(state)
+        self._refresh_reserved()
+        self._refresh_limits()
+        failing = float((state.primaries + state.secondaries) @ state.fails_n1())
+        self.counts += WEIGHTS["n1_cnt"] * (failing - self.values["n1_cnt"])
+        self.values["n1_cnt"] = failing
+
     def _refresh_reserved(self) -> None:
-        """The reserved memory, and by node the largest and the second largest peer."""
+        """The sums of reserved memory."""
         state = self.state
         scaled = state.reserved * state.nodes.reserved_inverse - self.reserved_shift
         self.reserved_values = np.where(state.nodes.online, scaled, 0.0)
         self.reserved_sum = float(self.reserved_values.sum())
         self.reserved_squares = float(self.reserved_values @ self.reserved_values)
-        peers = state.peers
+
+    def _refresh_peers(self) -> None:
+        """By node the largest and the second largest peer."""
+        peers = self.state.peers
         self.largest_peer = peers.argmax(axis=1)
         rows = np.arange(len(peers))
         if len(peers) > 1:

@@ -11,10 +11,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ganeti.htools.field import Field
+from ganeti.htools.field import Field, Limits
 from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.spreads import root
-from ganeti.htools.tables import MEM, Flags, Floats
+from ganeti.htools.tables import MEM, Flags, Floats, Ints
 from ganeti.htools.trial import RESERVED_TOTAL_WEIGHT, RESERVED_WEIGHT
 
 Codes = NDArray[np.int8]
@@ -50,7 +50,11 @@ class Newcomer:
         self.spindles = float(table.spindles[instance])
         self.spindle_use = float(table.spindle_use[instance])
         self.cpus = float(table.cpus[instance])
-        self.limits = field.limits if self.counted else field.forthcoming
+
+    @property
+    def limits(self) -> Limits:
+        """What holds for it at the moment."""
+        return self.field.limits if self.counted else self.field.forthcoming
 
     # Rules.
 
@@ -153,50 +157,56 @@ class Newcomer:
             change += weight * (tags.locations @ there)
         return change * self.field.online
 
-    # Pairs: rows are primary nodes, columns secondary ones.
+    # Pairs. The indexes of primary and secondary nodes fit together: a column and a row, or lists.
 
-    def reserved_pairs(self, primaries: slice) -> Floats:
-        """[primary, secondary]: what is reserved on the secondary then."""
-        grown = self.state.peers_of[primaries] + self.needed
-        return np.maximum(grown, self.state.reserved, out=grown)
+    def reserved_pairs(self, primary: Ints, secondary: Ints) -> Floats:
+        """What is reserved on the secondary then."""
+        grown = self.state.peers_of[primary, secondary] + self.needed
+        return np.maximum(grown, self.state.reserved[secondary], out=grown)
 
-    def pair_n1(self, primaries: slice) -> Flags:
-        """[primary, secondary]: whether the secondary would newly fail N+1."""
-        memory = self.state.resources[MEM]
-        reserved = self.reserved_pairs(primaries)
-        return (memory <= reserved) & ~self.field.failing
+    def pair_n1(self, primary: Ints, secondary: Ints) -> Flags:
+        """Whether the secondary would newly fail N+1."""
+        memory = self.state.resources[MEM, secondary]
+        reserved = self.reserved_pairs(primary, secondary)
+        return (memory <= reserved) & ~self.field.failing[secondary]
 
-    def pair_scores(self, primaries: slice) -> Floats:
-        """[primary, secondary]: the score with the instance on them."""
+    def pair_scores(self, primary: Ints, secondary: Ints) -> Floats:
+        """The score with the instance on them."""
         field, count, state = self.field, self.field.count, self.state
-        scores = np.repeat((field.counts + self._counts_primary())[primaries, None],
-                           state.nodes.count, axis=1)
+        shape = np.broadcast_shapes(primary.shape, secondary.shape)
+        scores = np.zeros(shape)
+        scores += (field.counts + self._counts_primary())[primary]
         for spread in field.spreads:
             one = self._arrive(spread.as_primary, spread.inverse)
             two = self._arrive(spread.as_secondary, spread.inverse)
-            mine = spread.squares + one * (2.0 * spread.values + one)
-            own = mine[primaries, None] / count
-            if not two.any():
-                sums = (spread.sum + one[primaries, None]) / count
-                scores += spread.weight * root(own - sums * sums)
-                continue
-            variance = own + two * (2.0 * spread.values + two) / count
-            sums = (spread.sum + one[primaries, None] + two) / count
-            sums *= sums
-            variance -= sums
-            scores += spread.weight * root(variance)
-        reserved = self.reserved_pairs(primaries)
-        grown = (reserved - state.reserved) * state.nodes.reserved_inverse
-        squares = field.reserved_squares + grown * (2.0 * field.reserved_values + grown)
+            own = ((spread.squares + one * (2.0 * spread.values + one)) / count)[primary]
+            sums = ((spread.sum + one) / count)[primary]
+            if two.any():
+                variance = own + (two * (2.0 * spread.values + two) / count)[secondary]
+                sums = sums + (two / count)[secondary]
+            else:
+                variance = own
+            scores += spread.weight * root(variance - sums * sums)
+        reserved = self.reserved_pairs(primary, secondary)
+        grown = (reserved - state.reserved[secondary]) * state.nodes.reserved_inverse[secondary]
+        values = field.reserved_values[secondary]
+        squares = field.reserved_squares + grown * (2.0 * values + grown)
         scores += self._reserved(field.reserved_sum + grown, squares)
         if field.values["n1_cnt"] > 0 or not field.strict:
-            memory = state.resources[MEM]
-            scores += self._n1_change(memory - self.used, None)[primaries, None]
-            scores += self._n1_change(memory, reserved)
+            scores += self._n1_change(state.resources[MEM] - self.used, None)[primary]
+            scores += self._n1_of_secondary(secondary, reserved)
         if state.tags.shared is not None:
-            known = field.online[primaries, None] * self.counted
-            scores += state.tags.shared[primaries] * known
+            known = field.online[primary] * self.counted
+            scores += state.tags.shared[primary, secondary] * known
         return scores
+
+    def _n1_of_secondary(self, secondary: Ints, reserved: Floats) -> Floats:
+        """The change of the N+1 metric by the node that holds the copy."""
+        state = self.state
+        before = (state.primaries + state.secondaries)[secondary]
+        was = self.field.failing[secondary] * before
+        failing = (state.resources[MEM, secondary] <= reserved) * (before + self.counted)
+        return (failing - was) * self.field.online[secondary]
 
 
 def first_code(rules: list[tuple[Code, Flags]], count: int) -> Codes:
