@@ -63,31 +63,26 @@ def fill_tiered(cluster: Cluster, spec: Spec, options: CapacityOptions) -> Capac
         return stopped(cluster)
     instance: Instance | None = new_instance(spec, options.template)
     failures: Counter[Failure] = Counter()
-    while instance is not None:
-        failures = filler.fill(instance, options.max_instances)
-        if filler.full(options.max_instances):
-            break
+    while instance is not None and not filler.full(options.max_instances):
+        missing = filler.failures_of(instance)
+        failures = missing or filler.fill(instance, options.max_instances)
         instance = next_tier(filler, instance, failures)
     return finished(filler, options, failures)
 
 
-def next_tier(filler: Filler, instance: Instance, failures: Counter[Failure]) -> Instance | None:
+def next_tier(
+    filler: Filler, instance: Instance, failures: Counter[Failure]
+) -> Instance | None:
     """
-    The next smaller instance to try; None: it cannot be smaller.
+    The next smaller instance to try: less of what failed most; None: it cannot be smaller.
 
-    Lowering one resource until an instance fits is preferred, the one that failed most first.
+    What is as small as policies allow stays, and the next failure's turn comes.
     """
-    order = [each for each, _count in by_frequency(failures)]
-    for failure in order:
+    for failure, _count in by_frequency(failures):
         smaller = shrink(instance, failure)
-        while smaller is not None:
-            missing = filler.failures_of(smaller)
-            if missing is None:
-                return smaller
-            if not missing.get(failure):
-                break
-            smaller = shrink(smaller, failure)
-    return shrink(instance, order[0]) if order else None
+        if smaller is not None and filler.allows(smaller):
+            return smaller
+    return None
 
 
 def by_frequency(failures: Counter[Failure]) -> list[tuple[Failure, int]]:
@@ -100,7 +95,7 @@ def shrink(instance: Instance, failure: Failure) -> Instance | None:
     """One unit less of what failed."""
     replace = msgspec.structs.replace
     match failure:
-        case Failure.MEMORY if instance.memory >= 2 * MEMORY_UNIT_MIB:
+        case Failure.MEMORY | Failure.N1 if instance.memory >= 2 * MEMORY_UNIT_MIB:
             return replace(instance, memory=instance.memory - MEMORY_UNIT_MIB)
         case Failure.DISK if instance.disk >= 2 * DISK_UNIT_MIB:
             size = instance.disk - DISK_UNIT_MIB

@@ -80,6 +80,12 @@ class Filler:
         """Whether no more are wanted."""
         return 0 <= limit <= len(self.where)
 
+    def allows(self, instance: Instance) -> bool:
+        """Whether some group's policy allows such instances."""
+        return any(
+            not self._policy_refuses(instance, nodes, Counter()) for nodes in self.nodes
+        )
+
     def fill(self, instance: Instance, limit: int) -> Counter[Failure]:
         """Put in as many as fit; why the last one did not."""
         newcomer = self._newcomer(instance)

@@ -106,15 +106,40 @@ def plenty(state: State, largest: Loner, count: Ints, taken: Floats) -> Flags:
 
 
 def all_placed(state: State, failed: int, loners: list[Loner], taken: Floats) -> bool:
-    """Give each one the node of the group with the most free memory."""
+    """Whether they all find a place in the group, in the order they are, or the largest first."""
     usable = state.nodes.online & (state.nodes.group == state.nodes.group[failed])
     free = np.where(usable, state.resources[MEM] - taken, -1.0)
-    disk = state.resources[DISK].copy()
     free[failed] = -1.0
+    disk = state.resources[DISK]
+    largest_first = sorted(loners, reverse=True)
+    return (
+        spread_out(loners, free, disk)
+        or spread_out(largest_first, free, disk)
+        or packed(largest_first, free, disk)
+    )
+
+
+def spread_out(loners: list[Loner], free: Floats, disk: Floats) -> bool:
+    """Give each one the node with the most free memory."""
+    free, disk = free.copy(), disk.copy()
     for one in loners:
         there = free if one.disk <= 0 else np.where(disk > one.disk, free, -1.0)
         target = int(there.argmax())
         if there[target] <= one.memory:
+            return False
+        free[target] -= one.memory
+        disk[target] -= one.disk
+    return True
+
+
+def packed(loners: list[Loner], free: Floats, disk: Floats) -> bool:
+    """Give each one the node with the least free memory that is enough."""
+    free, disk = free.copy(), disk.copy()
+    for one in loners:
+        fits = (free > one.memory) & ((disk > one.disk) | (one.disk <= 0))
+        there = np.where(fits, free, np.inf)
+        target = int(there.argmin())
+        if not fits[target]:
             return False
         free[target] -= one.memory
         disk[target] -= one.disk
