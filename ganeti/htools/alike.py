@@ -75,7 +75,8 @@ def columns(numbers: Floats) -> list[bytes]:
 def best_pair(newcomer: Newcomer, kinds: Kinds, first: Codes, second: Codes) -> Pair | None:
     """The pair with the lowest score; of equal ones the last."""
     state = newcomer.state
-    related = np.nonzero(state.peers_of)
+    one, two = np.nonzero(state.peers_of)
+    related = (one, two)
     good = (first[related[0]] == Code.FITS) & (second[related[1]] == Code.FITS)
     one, two = related[0][good], related[1][good]
     singles = checked_scores(newcomer, one, two)

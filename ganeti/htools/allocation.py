@@ -118,12 +118,9 @@ def allocate(
         cluster = cluster.select(cluster.groups[find_group(cluster, options.group)])
     placeless = msgspec.structs.replace(instance, primary="", secondary="")
     state = State(cluster.with_instances([*cluster.instances, placeless]))
-    newcomer = Newcomer(
-        Field(state, strict=not options.ignore_soft_errors), len(cluster.instances)
-    )
+    newcomer = Newcomer(Field(state, strict=not options.ignore_soft_errors), len(cluster.instances))
     answers = [
-        answer_of_group(newcomer, group, placeless, node_count, options)
-        for group in cluster.groups
+        answer_of_group(newcomer, group, placeless, node_count, options) for group in cluster.groups
     ]
     return conclude(whole, state, placeless, answers, options)
 
@@ -149,8 +146,13 @@ def conclude(
         failures.update(answer.failures)
     if not usable:
         return Allocation(
-            nodes=(), score=0.0, group="", successes=0, failures=failures,
-            info=", ".join(texts), cluster=whole,
+            nodes=(),
+            score=0.0,
+            group="",
+            successes=0,
+            failures=failures,
+            info=", ".join(texts),
+            cluster=whole,
         )
     best = min(usable, key=lambda answer: (ORDER[answer.group.alloc_policy], answer.score))
     if not options.group:
@@ -211,17 +213,13 @@ def answer_of_group(
     return search_group(newcomer, group, instance, node_count, allowed, options)
 
 
-def group_nodes(
-    state: State, group: Group, restrict_to: tuple[str, ...] | None
-) -> list[int]:
+def group_nodes(state: State, group: Group, restrict_to: tuple[str, ...] | None) -> list[int]:
     """The online nodes of a group that may be looked at."""
     wanted = None if restrict_to is None else set(restrict_to)
     return [
         index
         for index, node in enumerate(state.cluster.nodes)
-        if node.group == group.uuid
-        and not node.offline
-        and (wanted is None or node.name in wanted)
+        if node.group == group.uuid and not node.offline and (wanted is None or node.name in wanted)
     ]
 
 
@@ -326,5 +324,3 @@ def count_failures(codes: Codes, times: int) -> Counter[Failure]:
         if found[code]:
             counts[failure] += int(found[code]) * times
     return counts
-
-

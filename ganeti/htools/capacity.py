@@ -70,9 +70,7 @@ def fill_tiered(cluster: Cluster, spec: Spec, options: CapacityOptions) -> Capac
     return finished(filler, options, failures)
 
 
-def next_tier(
-    filler: Filler, instance: Instance, failures: Counter[Failure]
-) -> Instance | None:
+def next_tier(filler: Filler, instance: Instance, failures: Counter[Failure]) -> Instance | None:
     """
     The next smaller instance to try: less of what failed most; None: it cannot be smaller.
 
@@ -159,6 +157,4 @@ def finished(filler: Filler, options: CapacityOptions, failures: Counter[Failure
 def stopped(cluster: Cluster) -> Capacity:
     """Nothing is tried on a cluster with nodes that fail N+1."""
     failures = Counter({Failure.N1: 1})
-    return Capacity(
-        cluster=cluster, instances=(), counts=(), failures=failures, reason=Failure.N1
-    )
+    return Capacity(cluster=cluster, instances=(), counts=(), failures=failures, reason=Failure.N1)

@@ -116,7 +116,10 @@ def positions(names: Iterable[str]) -> dict[str, int]:
     return {name: index for index, name in enumerate(names)}
 
 
-def prepare(data: ClusterData, settings: Settings = Settings()) -> Cluster:
+AS_LOADED = Settings()
+
+
+def prepare(data: ClusterData, settings: Settings = AS_LOADED) -> Cluster:
     """
     Make a cluster from what was loaded: options applied, references resolved.
 

@@ -108,7 +108,8 @@ class Evacuator:
     def replacement_scores(self, instance: int) -> Floats:
         """By node: the score when it becomes the secondary."""
         trial = Trial(self._field(), Kind.REPLACE_SECONDARY, np.array([instance]))
-        return trial.scores(slice(None))[0]
+        scores: Floats = trial.scores(slice(None))[0]
+        return scores
 
     def targets(self, instance: int, left: set[int]) -> Ints:
         """The other online nodes of the instance's group that nobody leaves."""
@@ -136,9 +137,7 @@ class Evacuator:
         """The best of these nodes as secondary, for an instance that has none yet."""
         state = self.state
         primary = int(state.primary[instance])
-        group = state.cluster.groups[
-            state.cluster.group_index[state.cluster.nodes[primary].group]
-        ]
+        group = state.cluster.groups[state.cluster.group_index[state.cluster.nodes[primary].group]]
         state.place(instance, -1, -1)
         row = np.array([primary, *nodes.tolist()])
         scores, _failures = pair_scores(Newcomer(self._field(), instance), row)
@@ -282,5 +281,3 @@ def both_replaced(name: str, primary: str, secondary: str) -> tuple[dict[str, ob
         migrate(name),
         replace_secondary(name, secondary),
     )
-
-

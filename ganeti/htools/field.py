@@ -28,7 +28,6 @@ from ganeti.htools.tables import (
     Ints,
 )
 
-
 # Disks are whole MiB.
 TINY = 0.5
 NOW = (MEM, DISK, CPU, SPIN, FREE_SPIN)
@@ -75,9 +74,7 @@ def hard_and_soft(state: State) -> tuple[Limits, Limits]:
         free_spindles=np.where(shared, np.inf, free_spindles),
         soft_disk=np.minimum(disk - nodes.min_disk + TINY, soon.soft_disk),
         cpus=np.minimum(nodes.max_cpus - cpus, soon.cpus),
-        spindles=np.where(
-            shared, np.minimum(nodes.max_spindles - spindles, soon.spindles), np.inf
-        ),
+        spindles=np.where(shared, np.minimum(nodes.max_spindles - spindles, soon.spindles), np.inf),
     )
     return now, soon
 
@@ -165,7 +162,9 @@ class Field:
     def reserved_without(self, nodes: Ints, peers: Ints, less: Floats) -> Floats:
         """The reserved memory of C{nodes} when C{less} is taken from that for C{peers}."""
         rest = np.where(
-            self.largest_peer[nodes] == peers, self.second_largest[nodes], self.state.reserved[nodes]
+            self.largest_peer[nodes] == peers,
+            self.second_largest[nodes],
+            self.state.reserved[nodes],
         )
         return np.maximum(rest, self.state.peers[nodes, peers] - less)
 

@@ -82,9 +82,7 @@ class Filler:
 
     def allows(self, instance: Instance) -> bool:
         """Whether some group's policy allows such instances."""
-        return any(
-            not self._policy_refuses(instance, nodes, Counter()) for nodes in self.nodes
-        )
+        return any(not self._policy_refuses(instance, nodes, Counter()) for nodes in self.nodes)
 
     def fill(self, instance: Instance, limit: int) -> Counter[Failure]:
         """Put in as many as fit; why the last one did not."""
@@ -123,9 +121,7 @@ class Filler:
         found = [(codes == Code.FITS).any() for _, codes in pair_codes(newcomer, nodes, failures)]
         return any(found)
 
-    def _policy_refuses(
-        self, instance: Instance, nodes: Ints, failures: Counter[Failure]
-    ) -> bool:
+    def _policy_refuses(self, instance: Instance, nodes: Ints, failures: Counter[Failure]) -> bool:
         """Whether the group's policy does not allow such instances."""
         group = self.cluster.groups[int(self.state.nodes.group[nodes[0]])]
         exclusive = bool(self.state.nodes.exclusive[nodes].all())
@@ -233,12 +229,8 @@ class Filler:
 
     def cluster_with(self, instances: tuple[Instance, ...]) -> Cluster:
         """The cluster with the new instances on it."""
-        placeless = [
-            msgspec.structs.replace(one, primary="", secondary="") for one in instances
-        ]
+        placeless = [msgspec.structs.replace(one, primary="", secondary="") for one in instances]
         state = State(self.cluster.with_instances([*self.cluster.instances, *placeless]))
         for number, (_size, primary, secondary) in enumerate(self.where):
             state.place(self.base + number, primary, secondary)
         return state.result()
-
-

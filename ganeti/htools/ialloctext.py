@@ -23,7 +23,7 @@ def parse_cluster(message: Reader, static_kvm_node_memory: int) -> ClusterData:
 
     @param static_kvm_node_memory: what nodes with KVM use themselves; 0: what they say.
     """
-    hypervisors = message.optional("enabled_hypervisors", message.texts, ())
+    hypervisors = message.texts("enabled_hypervisors") if message.has("enabled_hypervisors") else ()
     own = static_kvm_node_memory if hypervisors[:1] == ("kvm",) else 0
     nodes = sorted(message.named("nodes", "node"), key=lambda each: each[0])
     instances = sorted(message.named("instances", "instance"), key=lambda each: each[0])
@@ -57,9 +57,7 @@ def policy(one: Reader) -> Policy:
             for pair in one.objects("minmax")
         ),
         templates=tuple(
-            DiskTemplate(name)
-            for name in one.texts("disk-templates")
-            if name in TEMPLATE_NAMES
+            DiskTemplate(name) for name in one.texts("disk-templates") if name in TEMPLATE_NAMES
         ),
         vcpu_ratio=one.real("vcpu-ratio"),
         spindle_ratio=one.real("spindle-ratio"),

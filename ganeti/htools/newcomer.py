@@ -72,7 +72,7 @@ class Newcomer:
             if self.counted:
                 rules.append((Code.N1, self.used >= field.margin))
             rules.append((Code.CPU, self.cpus > limits.cpus))
-            rules.append((Code.TAGS, self._conflicts()))
+            rules.append((Code.TAGS, self.conflicts()))
             rules.append((Code.SOON, self.memory >= limits.soft_memory))
         return first_code(rules, self.state.nodes.count)
 
@@ -98,7 +98,7 @@ class Newcomer:
             (Code.SPINDLE_USE, (self.spindle_use > limits.spindles) & local),
         ]
 
-    def _conflicts(self) -> Flags:
+    def conflicts(self) -> Flags:
         """By node: whether it has an exclusion tag of the instance."""
         exclusion = self.state.tags.exclusion
         if exclusion is None or not self.counted:
@@ -168,7 +168,8 @@ class Newcomer:
         """Whether the secondary would newly fail N+1."""
         memory = self.state.resources[MEM, secondary]
         reserved = self.reserved_pairs(primary, secondary)
-        return (memory <= reserved) & ~self.field.failing[secondary]
+        fails: Flags = (memory <= reserved) & ~self.field.failing[secondary]
+        return fails
 
     def pair_scores(self, primary: Ints, secondary: Ints) -> Floats:
         """The score with the instance on them."""
@@ -206,7 +207,8 @@ class Newcomer:
         before = (state.primaries + state.secondaries)[secondary]
         was = self.field.failing[secondary] * before
         failing = (state.resources[MEM, secondary] <= reserved) * (before + self.counted)
-        return (failing - was) * self.field.online[secondary]
+        change: Floats = (failing - was) * self.field.online[secondary]
+        return change
 
 
 def first_code(rules: list[tuple[Code, Flags]], count: int) -> Codes:

@@ -31,7 +31,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Full names; takes the place of what the request says."""
 
 
-def serve(cluster: Cluster, request: Request, options: Options = Options()) -> tuple[Answer, Cluster]:
+USUAL = Options()
+
+
+def serve(cluster: Cluster, request: Request, options: Options = USUAL) -> tuple[Answer, Cluster]:
     """
     Answer a request; also the cluster after what was answered is done.
 

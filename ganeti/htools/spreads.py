@@ -39,7 +39,7 @@ class Spread:
 
     def arrive(self, amounts: Floats, instances: Ints, nodes: Ints) -> Floats:
         """How much the value of a node grows when an instance comes, by pair of them."""
-        grown = amounts[0, instances] * self.inverse[0, nodes]
+        grown: Floats = amounts[0, instances] * self.inverse[0, nodes]
         for row in range(1, len(self.rows)):
             grown = grown + amounts[row, instances] * self.inverse[row, nodes]
         return grown

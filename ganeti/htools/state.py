@@ -14,9 +14,8 @@ import msgspec
 import numpy as np
 
 from ganeti.htools.cluster import Cluster
-from ganeti.htools.records import Instance, Node
+from ganeti.htools.records import Node
 from ganeti.htools.tables import (
-    CPU,
     DISK,
     FREE_SPIN,
     MEM,
@@ -136,7 +135,6 @@ class State:
             weight = sign * self.instances.counted[instance]
             self.location_tags[:, tags] += weight * self.tags.locations[node][:, None]
 
-
     def occupied(self) -> tuple[Ints, Ints, Ints]:
         """All instances that are somewhere: rows of the table, primary and secondary nodes."""
         rows = np.flatnonzero(self.primary >= 0)
@@ -159,7 +157,8 @@ class State:
 
     def failing(self) -> Flags:
         """By node: whether its unallocated memory is not more than the reserved."""
-        return self.resources[MEM] + self.slack <= self.reserved
+        failing: Flags = self.resources[MEM] + self.slack <= self.reserved
+        return failing
 
     def fails_n1(self) -> Floats:
         """By node: 1 where it is online and fails N+1."""

@@ -130,7 +130,9 @@ def instance_table(instances: Sequence[Instance]) -> InstanceTable:
     used = np.array([uses_memory(one) for one in instances], dtype=np.float64)
     local = np.array([one.template in LOCAL for one in instances], dtype=bool)
     awake = np.array([one.status not in OFFLINE for one in instances], dtype=np.float64)
-    mirrored = np.array([TEMPLATES[one.template].mirrored_internal for one in instances], dtype=bool)
+    mirrored = np.array(
+        [TEMPLATES[one.template].mirrored_internal for one in instances], dtype=bool
+    )
     external = np.array([one.template in ANYWHERE for one in instances], dtype=bool)
     disk = np.where(local, disk, 0.0)
     spindle_use = np.where(local, column(instances, "spindle_use"), 0.0)

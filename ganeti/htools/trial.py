@@ -76,7 +76,8 @@ class Trial:
         shape, mirrored = self.shape, bool(self.shape.secondary)
         for spread in field.spreads:
             own, copy = spread.as_primary, spread.as_secondary
-            sums, squares = np.full(len(self.instances), spread.sum), spread.squares
+            sums: Floats = np.full(len(self.instances), spread.sum)
+            squares: Floats = np.full(len(self.instances), spread.squares)
             changes: list[tuple[Ints, Floats]] = []
             on_p = -spread.arrive(own, self.instances, self.p)
             if shape.primary == "p":
@@ -138,8 +139,7 @@ class Trial:
             change = change - weight_all * offline[self.s] * counted
         if self.new_s is not None:
             change = change + weight_all * offline[self.new_s] * counted
-        change = change + self._tags_here() + self._locations_here()
-        return change
+        return change + self._tags_here() + self._locations_here()
 
     def _tags_here(self) -> Floats:
         """Exclusion tags: leaving the old primary node, coming to one that is known."""
@@ -191,7 +191,8 @@ class Trial:
         real = (wanted < tags.exclusion_count)[:, :, None]
         fewer = ((counts > 1) & (gone > 0) & real).sum(axis=(1, 2))
         self.places = (((counts - gone) > 0) & real).sum(axis=1).astype(np.float64)
-        return -WEIGHTS["location_exclusion_score"] * fewer
+        change: Floats = -WEIGHTS["location_exclusion_score"] * fewer
+        return change
 
     def _come_to_places(self, nodes: Ints) -> Floats:
         tags = self.state.tags
@@ -213,15 +214,10 @@ class Trial:
         if self.shape.secondary == "p":
             refused |= self._overfull(self.p)
         flags = self.state.tags.migration
-        if flags is not None and self.shape.primary == "s" or self.shape.by_way_of_secondary:
-            refused |= self._cannot_migrate(self.p, self.s)
+        runs_there = self.shape.primary == "s" or self.shape.by_way_of_secondary
+        if flags is not None and runs_there:
+            refused |= ~flags[self.p, self.s]
         return refused
-
-    def _cannot_migrate(self, source: Ints, target: Ints) -> Flags:
-        flags = self.state.tags.migration
-        if flags is None:
-            return np.zeros(len(self.instances), dtype=bool)
-        return ~flags[source, target]
 
     def _limits(self, nodes: Ints) -> Limits:
         """What holds for each instance on its node."""
@@ -264,17 +260,18 @@ class Trial:
             return np.zeros(len(memory), dtype=bool)
         failing = memory <= self.state.reserved[self.p]
         refused: Flags = (memory <= reserved) & ~failing
-        return (refused | ((self.needed >= memory) & ~self.soon)) & ~self.forced
+        refused |= (self.needed >= memory) & ~self.soon
+        refused &= ~self.forced
+        return refused
 
     def _conflicts(self, nodes: Ints) -> Flags:
         """Whether an exclusion tag is on the node already."""
         exclusion = self.state.tags.exclusion
         if exclusion is None:
             return np.zeros(len(self.instances), dtype=bool)
-        conflicts: Flags = (
-            self.state.tag_counts[exclusion[self.instances], nodes[:, None]] > 0
-        ).any(axis=1)
-        return conflicts & ~self.soon
+        there = self.state.tag_counts[exclusion[self.instances], nodes[:, None]] > 0
+        conflicts: Flags = np.any(there, axis=1) & ~self.soon
+        return conflicts
 
     # Targets.
 
@@ -460,7 +457,8 @@ class Trial:
         if reserved.ndim == 2:
             free, memory, was = free[:, None], memory[:, None], was[:, None]
             before, counted, online = before[:, None], counted[:, None], online[:, None]
-        return ((free + memory <= reserved) * (before + counted) * online) - was
+        change: Floats = ((free + memory <= reserved) * (before + counted) * online) - was
+        return change
 
     def _n1_at(self, part: slice, changed: Floats) -> Floats:
         """The change of the metric by all three nodes."""
@@ -486,6 +484,5 @@ class Trial:
         reserved_t = changed if shape.secondary == "t" else state.reserved
         after = free - (used[:, None] if shape.primary == "t" else 0.0)
         was = self.field.failing * before
-        return change + (((after <= reserved_t) * (before + counted)) - was) * self.field.online
-
-
+        change = change + (((after <= reserved_t) * (before + counted)) - was) * self.field.online
+        return change
