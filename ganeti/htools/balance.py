@@ -14,6 +14,10 @@ from ganeti.htools.search import Found, Search
 from ganeti.htools.state import State
 
 
+# Two placements of the same score differ by rounding; moves between them would never end.
+NOISE = 1e-12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceOptions:
     """What hbal's options change in the search."""
@@ -86,7 +90,7 @@ def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterato
 
 def worth_it(before: float, after: float, options: BalanceOptions) -> bool:
     """Whether a step is made."""
-    return after < before and (
+    return before - after > NOISE and (
         before > options.min_gain_limit or before - after >= options.min_gain
     )
 
