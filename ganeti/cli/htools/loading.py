@@ -43,7 +43,7 @@ def tell_loaded(
     """
     What was read, and what is odd about it.
 
-    @param tags: from which verbosity on the tags are told, C{policy} likewise.
+    @param tags: from which verbosity on the tags are told; C{policy} the policy and the suffix.
     @param sizes: whether to say how many nodes and instances there are, and with C{groups} groups.
     """
     console.verbose(tags, f"Loaded cluster tags: {','.join(cluster.tags)}")
@@ -51,7 +51,7 @@ def tell_loaded(
     if sizes:
         console.out(_size(cluster, groups))
     if cluster.suffix:
-        console.verbose(2, f"Note: Stripping common suffix of '{cluster.suffix}' from names")
+        console.verbose(policy, f"Note: Stripping common suffix of '{cluster.suffix}' from names")
     tell_warnings(console, cluster)
 
 
