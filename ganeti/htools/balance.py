@@ -13,7 +13,6 @@ from ganeti.htools.score import state_optimum
 from ganeti.htools.search import Found, Search
 from ganeti.htools.state import State
 
-
 # Two placements of the same score differ by rounding; moves between them would never end.
 NOISE = 1e-12
 

@@ -17,6 +17,7 @@ from ganeti.htools.moves import Kind
 from ganeti.htools.spreads import Spread, root
 from ganeti.htools.tables import MEM, Flags, Floats, Ints
 
+ALL = slice(None)
 RESERVED_WEIGHT = WEIGHTS["reserved_mem_cv"]
 RESERVED_TOTAL_WEIGHT = WEIGHTS["reserved_mem_rtotal"]
 
@@ -45,7 +46,14 @@ SHAPES: dict[Kind, Shape] = {
 class Trial:
     """Moves of one kind, of these instances, to any target."""
 
-    def __init__(self, field: Field, kind: Kind, instances: Ints) -> None:
+    def __init__(
+        self, field: Field, kind: Kind, instances: Ints, targets: Ints | None = None
+    ) -> None:
+        """
+        @param targets: the nodes to try; None: all of them.
+        """
+        self.columns: slice | Ints = ALL if targets is None else targets
+        self.targets = np.arange(field.state.nodes.count) if targets is None else targets
         self.field, self.kind, self.shape = field, kind, SHAPES[kind]
         self.instances = instances
         self.state, table = field.state, field.state.instances
@@ -93,7 +101,8 @@ class Trial:
             arriving = own if shape.primary == "t" else copy
             if "t" in (shape.primary, shape.secondary) and arriving.any():
                 mine = spread.instance_factors(arriving, self.instances, sums, squares, count)
-                self.factors.append((spread.weight, mine, spread.target_factors(count)))
+                targets = spread.target_factors(count)[:, self.columns]
+                self.factors.append((spread.weight, mine, targets))
             else:
                 self.fixed += spread.weight * root(squares / count - (sums / count) ** 2)
 
@@ -290,7 +299,7 @@ class Trial:
 
     def scores(self, part: slice) -> Floats:
         """[instance, target] of these instances: the score afterwards; infinite: refused."""
-        scores: Floats = np.repeat(self.fixed[part, None], self.state.nodes.count, axis=1)
+        scores: Floats = np.repeat(self.fixed[part, None], len(self.targets), axis=1)
         for weight, mine, targets in self.factors:
             spread = root(mine[part] @ targets)
             spread *= weight
@@ -304,18 +313,24 @@ class Trial:
         scores[refused] = np.inf
         return scores
 
+    def _rows(self, matrix: Floats, rows: Ints) -> Floats:
+        """[row, target] of a matrix that has a column for each node."""
+        if isinstance(self.columns, slice):
+            return matrix[rows]
+        return matrix[rows[:, None], self.columns]
+
     def _reserved_at(self, part: slice) -> Floats:
         """[instance, target]: reserved memory where the target changes it: there, on p or on s."""
         needed, peers = self.needed[part, None], self.state.peers
         if self.shape.secondary == "t":
             other = self.p if self.shape.primary == "p" else self.s
-            grown = self.state.peers_of[other[part]] + needed
-            return np.maximum(grown, self.state.reserved, out=grown)
+            grown = self._rows(self.state.peers_of, other[part]) + needed
+            return np.maximum(grown, self.state.reserved[self.columns], out=grown)
         if self.shape.secondary == "s":
-            grown = peers[self.s[part]] + needed
+            grown = self._rows(peers, self.s[part]) + needed
             return np.maximum(grown, self.left[part, None], out=grown)
         if self.shape.secondary == "p":
-            grown = peers[self.p[part]] + needed
+            grown = self._rows(peers, self.p[part]) + needed
             return np.maximum(grown, self.on_p[part, None], out=grown)
         return np.zeros((1, 1))
 
@@ -325,7 +340,8 @@ class Trial:
         if not self.shape.secondary:
             return self._reserved_score(sums, squares)
         if self.shape.secondary == "t":
-            now, scales, values = self.state.reserved, scale, field.reserved_values
+            at = self.columns
+            now, scales, values = self.state.reserved[at], scale[at], field.reserved_values[at]
         else:
             nodes = (self.s if self.shape.secondary == "s" else self.p)[part, None]
             now, scales = self.state.reserved[nodes], scale[nodes]
@@ -341,30 +357,32 @@ class Trial:
         instances = self.instances[part]
         counted = self.state.instances.counted[instances, None]
         change: Floats = np.zeros((1, 1))
-        primary_online = field.online if self.shape.primary == "t" else np.ones(1)
+        at = self.columns
+        primary_online = field.online[at] if self.shape.primary == "t" else np.ones(1)
         if tags.shared is not None and self.shape.secondary:
             other = {"p": self.p, "s": self.s}[
                 self.shape.primary if self.shape.secondary == "t" else self.shape.secondary
             ]
             known = field.online[other[part], None] if self.shape.secondary == "t" else 1.0
-            change = change + tags.shared[other[part]] * counted * known * primary_online
+            change = (
+                change + self._rows(tags.shared, other[part]) * counted * known * primary_online
+            )
         if self.shape.primary != "t":
             return change
         if tags.desired is not None and tags.desired_at is not None:
-            change = change + tags.desired_at[tags.desired[instances]].sum(axis=1) * counted
+            change = change + tags.desired_at[:, at][tags.desired[instances]].sum(axis=1) * counted
         if tags.exclusion is not None:
-            there = self.state.tag_counts[tags.exclusion[instances]] > 0
+            there = self.state.tag_counts[:, at][tags.exclusion[instances]] > 0
             change = change + WEIGHTS["pri_tags_score"] * there.sum(axis=1)
         if tags.exclusion is not None and tags.locations is not None:
             weight = WEIGHTS["location_exclusion_score"]
-            change = change + weight * counted * (self.places[part] @ tags.locations.T)
+            change = change + weight * counted * (self.places[part] @ tags.locations[at].T)
         return change
 
     def _refused_at(self, part: slice, reserved: Floats) -> Flags:
         """[instance, target]: whether it cannot be."""
-        field, state = self.field, self.state
-        rows = np.arange(len(self.p[part]))
-        refused = np.zeros((len(rows), state.nodes.count), dtype=bool)
+        field, state, at = self.field, self.state, self.columns
+        refused = np.zeros((len(self.p[part]), len(self.targets)), dtype=bool)
         forced, soon = self.forced[part, None], self.soon[part, None]
         soft = self._refuse_size(part, refused)
         if self.shape.primary == "t":
@@ -373,10 +391,10 @@ class Trial:
             # It comes to the target before anything is forced.
             refused |= soft
         if self.shape.secondary == "t":
-            memory = state.resources[MEM]
+            memory = state.resources[MEM, at]
             if field.strict:
                 soft |= (self.needed[part, None] >= memory) & ~soon
-                soft |= (memory <= reserved) & ~field.failing
+                soft |= (memory <= reserved) & ~field.failing[at]
         elif self.shape.secondary:
             nodes = self.s[part] if self.shape.secondary == "s" else self.p[part]
             memory = state.resources[MEM, nodes]
@@ -387,21 +405,28 @@ class Trial:
                 soft |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
                 soft |= (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
         refused |= soft & ~forced
-        refused[:, ~state.nodes.online] = True
+        refused[:, ~state.nodes.online[at]] = True
         refused[self.refused[part]] = True
-        refused[rows, self.p[part]] = True
+        self._refuse_own(refused, self.p[part])
         if self.shape.secondary:
-            refused[rows, self.s[part]] = True
+            self._refuse_own(refused, self.s[part])
         return refused
+
+    def _refuse_own(self, refused: Flags, nodes: Ints) -> None:
+        """A node that the instance is on is no target."""
+        if isinstance(self.columns, slice):
+            refused[np.arange(len(nodes)), nodes] = True
+        else:
+            refused |= nodes[:, None] == self.targets
 
     def _limits_at(self, part: slice) -> Limits:
         """[instance or 1, node]: what holds for these instances."""
-        field, soon = self.field, self.soon[part]
+        field, soon, at = self.field, self.soon[part], self.columns
         if not soon.any():
-            return Limits(*(limit[None] for limit in field.limits))
+            return Limits(*(limit[None, at] for limit in field.limits))
         return Limits(
             *(
-                np.where(soon[:, None], later, limit)
+                np.where(soon[:, None], later[at], limit[at])
                 for limit, later in zip(field.limits, field.forthcoming, strict=True)
             )
         )
@@ -427,15 +452,17 @@ class Trial:
         refused |= self.memory[part, None] >= limits.memory
         soft = np.zeros_like(refused)
         if field.strict:
-            soft |= (self.used[part, None] >= field.margin) & ~self.soon[part, None]
+            soft |= (self.used[part, None] >= field.margin[self.columns]) & ~self.soon[part, None]
             soft |= self.memory[part, None] >= limits.soft_memory
             soft |= state.instances.cpus[instances, None] > limits.cpus
         if field.strict and state.tags.exclusion is not None:
             tags = state.tags.exclusion[instances]
-            soft |= (state.tag_counts[tags] > 0).any(axis=1) & ~self.soon[part, None]
+            soft |= (state.tag_counts[:, self.columns][tags] > 0).any(axis=1) & ~self.soon[
+                part, None
+            ]
         if state.tags.migration is not None:
             start = self.s if self.shape.by_way_of_secondary else self.p
-            refused |= ~state.tags.migration[start[part]]
+            refused |= ~state.tags.migration[start[part]][:, self.columns]
         return soft
 
     # Nodes that fail N+1: counted only while there are some, or could be.
@@ -479,10 +506,12 @@ class Trial:
             s_count = 0.0 if "s" in (shape.primary, shape.secondary) else -1.0
             more = self._n1_of(s, on_s, reserved_s, s_count, part)
             change = change + (more if more.ndim == 2 else more[:, None])
-        free, before = state.resources[MEM], state.primaries + state.secondaries
+        at = self.columns
+        free, before = state.resources[MEM, at], (state.primaries + state.secondaries)[at]
         counted = state.instances.counted[self.instances[part], None]
-        reserved_t = changed if shape.secondary == "t" else state.reserved
+        reserved_t = changed if shape.secondary == "t" else state.reserved[at]
         after = free - (used[:, None] if shape.primary == "t" else 0.0)
-        was = self.field.failing * before
-        change = change + (((after <= reserved_t) * (before + counted)) - was) * self.field.online
-        return change
+        was = self.field.failing[at] * before
+        there: Floats = ((after <= reserved_t) * (before + counted)) - was
+        there *= self.field.online[at]
+        return change + there

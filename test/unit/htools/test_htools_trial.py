@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from support.randomclusters import random_cluster
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti.htools.balance import BalanceOptions, apply_steps, balance_steps
 from ganeti.htools.field import Field
 from ganeti.htools.measures import measure, total
 from ganeti.htools.moves import Kind, placed
 from ganeti.htools.newcomer import Newcomer
 from ganeti.htools.records import Disk, Instance
 from ganeti.htools.score import score
+from ganeti.htools.search import Search
 from ganeti.htools.state import State
 from ganeti.htools.trial import SHAPES, Trial
 from ganeti.model.templates import DiskTemplate
@@ -107,3 +109,18 @@ class TrialTest(SynchronousTestCase):
                 state.place(row, -1, -1)
                 state.slack[:] = slack
                 self.assertAlmostEqual(float(found[one, two if pair else 0]), expected, places=6)
+
+
+class SearchTest(SynchronousTestCase):
+    """The search that remembers finds what a search from scratch finds."""
+
+    @settings(max_examples=12, deadline=None)
+    @given(seed=SEEDS)
+    def test_same_steps(self, seed: int) -> None:
+        """Each step is as good as the best of a new search."""
+        cluster = random_cluster(seed)
+        for step in balance_steps(cluster, BalanceOptions(max_steps=8)):
+            best = Search(Field(State(cluster))).best()
+            assert best is not None
+            self.assertAlmostEqual(best.score, step.score, places=6)
+            cluster = apply_steps(cluster, (step,))
