@@ -182,12 +182,15 @@ def empty_resources(cluster: Cluster, primary: Ints, secondary: Ints) -> Floats:
     free[[CPU, CPU_FORTH]] = column(nodes, "node_cpus")
     free[[DISK, DISK_FORTH]] = column(nodes, "free_disk")
     free[[FREE_SPIN, FREE_SPIN_FORTH]] = column(nodes, "free_spindles")
-    for one, first, second in zip(cluster.instances, primary, secondary, strict=True):
-        if one.template in LOCAL and not one.forthcoming:
-            for node in (first, second):
-                if node >= 0:
-                    free[[DISK, DISK_FORTH], node] += one.disk
-                    free[[FREE_SPIN, FREE_SPIN_FORTH], node] += total_spindles(one)
+    real = [one.template in LOCAL and not one.forthcoming for one in cluster.instances]
+    rows = np.flatnonzero(real)
+    disk = column(cluster.instances, "disk")[rows]
+    spindles = np.array([total_spindles(cluster.instances[row]) for row in rows], dtype=np.float64)
+    for where in (primary[rows], secondary[rows]):
+        on = where >= 0
+        for row, amounts in ((DISK, disk), (FREE_SPIN, spindles)):
+            np.add.at(free[row], where[on], amounts[on])
+    free[DISK_FORTH], free[FREE_SPIN_FORTH] = free[DISK], free[FREE_SPIN]
     return free
 
 
