@@ -7,6 +7,7 @@ import io
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -79,22 +80,27 @@ def test_nobody_is_told() -> None:
         progress.advance()
 
 
+@pytest.fixture
+def no_threads() -> Iterator[None]:
+    """Other tests of this process may have threads of their own; this one leaves none."""
+    others = set(threading.enumerate())
+    yield
+    until = time.monotonic() + LIMIT_S
+    while set(threading.enumerate()) - others and time.monotonic() < until:
+        time.sleep(0.01)
+    assert set(threading.enumerate()) - others == set()
+
+
+@pytest.mark.usefixtures("no_threads")
 def test_short_wait(screen: Screen) -> None:
     """What ends before its time is not drawn, and leaves no thread."""
     progress = TerminalProgress(screen, delay_s=60)
     with progress.waiting("something"):
         pass
     assert screen.getvalue() == ""
-    _no_threads()
 
 
-def _no_threads() -> None:
-    until = time.monotonic() + LIMIT_S
-    while threading.active_count() > 1 and time.monotonic() < until:
-        time.sleep(0.01)
-    assert [each for each in threading.enumerate() if each is not threading.main_thread()] == []
-
-
+@pytest.mark.usefixtures("no_threads")
 def test_long_wait(screen: Screen) -> None:
     """What takes longer is drawn, follows what happens, and is wiped out in the end."""
     progress = TerminalProgress(screen, delay_s=SOON_S)
@@ -103,7 +109,6 @@ def test_long_wait(screen: Screen) -> None:
         progress.now("Job 5 is [running]")
         screen.shows("Job 5 is [running]")
     assert screen.getvalue().endswith(f"{ESCAPE}[2K")
-    _no_threads()
 
 
 def test_cursor_stays(screen: Screen) -> None:
@@ -156,6 +161,7 @@ def test_due_while_paused(screen: Screen) -> None:
         screen.shows("Job 5")
 
 
+@pytest.mark.usefixtures("no_threads")
 def test_broken_wait(screen: Screen) -> None:
     """A failure ends the drawing, too."""
     progress = TerminalProgress(screen, delay_s=SOON_S)
@@ -163,7 +169,6 @@ def test_broken_wait(screen: Screen) -> None:
         screen.shows("Job 5")
         raise KeyboardInterrupt
     assert screen.getvalue().endswith(f"{ESCAPE}[2K")
-    _no_threads()
 
 
 def test_without_rich(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
