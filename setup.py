@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 BUILT = Path("build") / "completion"
 COMMANDS = ("cluster", "node", "group", "instance", "os", "job", "debug")
 DAEMONS = ("masterd", "noded")
+HTOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hscan", "hspace", "hsqueeze", "htools")
 
 
 def release() -> str:
@@ -69,6 +70,7 @@ setup(
         "console_scripts": [
             *(f"gnt-{name} = ganeti.cli.programs:gnt" for name in COMMANDS),
             *(f"ganeti-{name} = ganeti.utils.daemon:main" for name in DAEMONS),
+            *(f"{name} = ganeti.cli.htools.main:start" for name in HTOOLS),
             "vcluster-setup = ganeti.cli.vcluster:main",
             "node-daemon-setup = ganeti.cli.tools.node_daemon_setup:run",
             "kvm-console = ganeti.cli.tools.kvm_console:run",

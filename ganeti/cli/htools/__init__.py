@@ -1,0 +1,1 @@
+"""The commands of placement: hbal, hspace and the others (htools(1))."""

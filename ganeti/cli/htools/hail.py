@@ -1,0 +1,107 @@
+"""hail: answers requests for places, as an instance allocator (hail(1))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ganeti.cli.htools.console import Console, abort
+from ganeti.cli.htools.listing import print_nodes
+from ganeti.cli.htools.loading import build_settings, tell_warnings
+from ganeti.cli.htools.saving import save_cluster
+from ganeti.errors import GanetiError
+from ganeti.htools.cluster import Cluster, find_node, prepare
+from ganeti.htools.errors import InputError
+from ganeti.htools.loaders import Hints, Source, load
+from ganeti.htools.loaders.textfile import read_file
+from ganeti.htools.requests import AllocateRequest, Request, parse_request
+from ganeti.htools.serving import Options, serve
+
+
+def run(console: Console, arguments: list[str], _environ: Mapping[str, str]) -> int:
+    """Read the request, print the answer."""
+    path = _input_file(arguments)
+    try:
+        cluster, request = read_request(console, path)
+    except GanetiError as err:
+        abort(str(err))
+    options = console.options
+    tell_warnings(console, cluster)
+    if options.verbosity > 1:
+        console.note(f"Received request: {msgspec.json.encode(request).decode()}")
+        suffix = f", without {cluster.suffix!r}" if cluster.suffix else ""
+        count = f"{len(cluster.nodes)} nodes, {len(cluster.instances)} instances"
+        console.note(f"Loaded {count}{suffix}")
+    print_nodes(console, "Initial cluster", cluster)
+    save_cluster(console, cluster, "pre-ialloc", "before iallocator run")
+    restrict_to = _full_names(cluster, options.restrict_allocation_to)
+    wanted = Options(
+        ignore_soft_errors=options.ignore_soft_errors,
+        capacity_checks=options.capacity_checks,
+        restrict_to=restrict_to,
+    )
+    answer, after = serve(cluster, request, wanted)
+    print_nodes(console, "Final cluster", after)
+    save_cluster(console, after, "post-ialloc", "after iallocator run")
+    if options.explain:
+        _explain(console, cluster, request, restrict_to)
+    console.out(msgspec.json.encode(answer).decode())
+    return 0
+
+
+def _input_file(arguments: list[str]) -> str:
+    if not arguments:
+        abort("This program needs an input file.")
+    if len(arguments) > 1:
+        abort("Only one argument is accepted (the input file)")
+    return arguments[0]
+
+
+def read_request(console: Console, path: str) -> tuple[Cluster, Request]:
+    """
+    The request and the cluster: that of the request, or another that the options name.
+
+    @raise GanetiError: one of them makes no sense.
+    """
+    options = console.options
+    memory = options.static_kvm_node_memory
+    try:
+        data, request = parse_request(read_file(path), memory)
+    except InputError as err:
+        raise InputError(f"{path}: {err}" if path not in str(err) else str(err)) from err
+    if request is None:
+        raise InputError(f"{path}: there is no request in it")
+    if options.text_data is not None:
+        data = load(Source("text", options.text_data), Hints(memory))
+    elif options.simulate:
+        data = load(Source("simulate", options.simulate), Hints(memory))
+    return prepare(data, build_settings(options)), request
+
+
+def _full_names(cluster: Cluster, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    return tuple(cluster.nodes[find_node(cluster, name)].name for name in names)
+
+
+def _explain(
+    console: Console, cluster: Cluster, request: Request, restrict_to: tuple[str, ...] | None
+) -> None:
+    """All candidates for a new instance; standard output is the allocator's answer alone."""
+    if not isinstance(request, AllocateRequest):
+        console.note("Only requests for a new instance are explained.")
+        return
+    from ganeti.htools.allocation import AllocationOptions
+    from ganeti.htools.explanation import explain_allocation, explanation_lines
+
+    options = console.options
+    wanted = AllocationOptions(
+        ignore_soft_errors=options.ignore_soft_errors,
+        capacity_checks=options.capacity_checks,
+        restrict_to=restrict_to or request.restrict_to,
+        group=request.group,
+    )
+    found = explain_allocation(cluster, request.instance, request.node_count, wanted)
+    for line in explanation_lines(found):
+        console.note(line)
