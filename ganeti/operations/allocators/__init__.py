@@ -1,0 +1,1 @@
+"""Instance allocators: what they are told and asked, and who answers."""

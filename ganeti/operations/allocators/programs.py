@@ -1,0 +1,23 @@
+"""Instance allocators that are programs of the admin."""
+
+from __future__ import annotations
+
+from ganeti.errors import ErrorCode, OpPrereqError
+from ganeti.htools.requests import Answer
+from ganeti.operations.allocators.requests import AllocatorRequest
+from ganeti.operations.allocators.situation import Situation
+from ganeti.operations.unit import NodeCalls
+
+
+async def ask_program(
+    rpc: NodeCalls, situation: Situation, name: str, request: AllocatorRequest
+) -> Answer:
+    """
+    What a program on the master node answers.
+
+    @raise OpPrereqError: there is no such program.
+    @raise OpExecError: it failed, took too long, or its answer makes no sense.
+    """
+    raise OpPrereqError(
+        f"Can't find the iallocator program '{name}' on the master node", ErrorCode.ENVIRONMENT
+    )
