@@ -8,7 +8,6 @@ from zope.interface import Interface
 
 from ganeti.htools.requests import Answer
 from ganeti.operations.allocators.requests import AllocatorRequest
-from ganeti.operations.allocators.situation import Situation
 
 
 class IInstanceAllocator(Interface):
@@ -40,5 +39,5 @@ class IInstanceAllocator(Interface):
         @raise ganeti.errors.OpExecError: as for C{ask}.
         """
 
-    async def look(request: AllocatorRequest | None = None) -> Situation:
-        """What an allocator would be told of the cluster now."""
+    async def document(request: AllocatorRequest) -> bytes:
+        """The input file that a program gets for C{request}, now."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.htools.requests import Answer
-from ganeti.operations.allocators.requests import AllocatorRequest
-from ganeti.operations.allocators.situation import Situation
+from ganeti.model.config import Configuration
 from ganeti.operations.unit import NodeCalls
 
 
-async def ask_program(
-    rpc: NodeCalls, situation: Situation, name: str, request: AllocatorRequest
-) -> Answer:
+async def ask_program(rpc: NodeCalls, config: Configuration, name: str, document: bytes) -> Answer:
     """
     What a program on the master node answers.
 
+    @param document: its input file.
     @raise OpPrereqError: there is no such program.
     @raise OpExecError: it failed, took too long, or its answer makes no sense.
     """
