@@ -165,7 +165,7 @@ def conclude(
         successes=best.successes,
         failures=best.failures,
         info=", ".join(texts),
-        cluster=with_new(whole, instance, nodes),
+        cluster=with_new(whole if options.group else state, instance, nodes),
     )
 
 
@@ -177,13 +177,19 @@ def connected_last(answers: list[GroupAnswer]) -> list[GroupAnswer]:
     return sorted(answers, key=lambda answer: "not connected" not in answer.error)
 
 
-def with_new(cluster: Cluster, instance: Instance, nodes: tuple[str, ...]) -> Cluster:
-    """The cluster with one more instance, and what it takes taken."""
-    placeless = msgspec.structs.replace(instance, primary="", secondary="")
-    state = State(cluster.with_instances([*cluster.instances, placeless]))
-    index = [cluster.node_index[name] for name in nodes]
-    state.place(len(cluster.instances), index[0], index[1] if len(index) > 1 else -1)
-    return state.result()
+def with_new(before: Cluster | State, instance: Instance, nodes: tuple[str, ...]) -> Cluster:
+    """
+    The cluster with one more instance, and what it takes taken.
+
+    @param before: as a state it has the instance as its last one, on no node.
+    """
+    if isinstance(before, Cluster):
+        placeless = msgspec.structs.replace(instance, primary="", secondary="")
+        before = State(before.with_instances([*before.instances, placeless]))
+    index = [before.cluster.node_index[name] for name in nodes]
+    last = len(before.cluster.instances) - 1
+    before.place(last, index[0], index[1] if len(index) > 1 else -1)
+    return before.result()
 
 
 def answer_of_group(

@@ -57,7 +57,8 @@ def failed_failovers(state: State, rows: Ints, primary: Ints, secondary: Ints) -
     if table.disk[rows].any():
         full = (state.resources[DISK] <= 0)[secondary]
         bad |= full & (table.disk[rows] > 0)
-    return np.unique(primary[bad & (table.counted[rows] > 0)])
+    failed = np.bincount(primary[bad & (table.counted[rows] > 0)], minlength=count)
+    return np.flatnonzero(failed)
 
 
 def moved_memory(state: State) -> Floats:

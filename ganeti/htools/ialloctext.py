@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated, TypeVar
 
-from ganeti.htools.reading import Reader
+import msgspec
+from msgspec import Meta, Struct
+
+from ganeti.htools.errors import InputError
+from ganeti.htools.reading import LARGEST, Reader
 from ganeti.htools.records import ClusterData, Disk, Group, Instance, Node, Policy, Range, Spec
 from ganeti.model.group import AllocPolicy
 from ganeti.model.templates import DiskTemplate
 
+T = TypeVar("T")
+
+Natural = Annotated[int, Meta(ge=0, le=LARGEST)]
 TEMPLATE_NAMES = frozenset(DiskTemplate)
 STATUSES: Mapping[str, str] = {
     "up": "running",
@@ -124,50 +132,84 @@ def measured(common: Node, one: Reader, own_memory: int, offline: bool) -> Node:
     )
 
 
+class DiskText(Struct, frozen=True, kw_only=True, gc=False):
+    """One disk of an instance."""
+
+    size: Natural
+    spindles: Natural | None = None
+
+
+class NicText(Struct, frozen=True, kw_only=True, gc=False):
+    """One network interface."""
+
+    network: str | None = None
+
+
+class InstanceText(Struct, frozen=True, kw_only=True):
+    """An instance, without its place."""
+
+    memory: Natural
+    disk_space_total: Natural
+    vcpus: Natural
+    disk_template: DiskTemplate
+    disks: tuple[DiskText, ...]
+    tags: tuple[str, ...] | None = None
+    spindle_use: Natural | None = None
+    forthcoming: bool = False
+    nics: tuple[NicText, ...] | None = None
+
+
+class PlacedText(InstanceText, frozen=True, kw_only=True):
+    """An instance that is there."""
+
+    nodes: tuple[str, ...]
+    admin_state: str | None = None
+
+
 def new_instance(name: str, one: Reader) -> Instance:
     """What an instance is, without its place."""
-    return Instance(
-        name=name,
-        memory=one.number("memory"),
-        disk=one.number("disk_space_total"),
-        vcpus=one.number("vcpus"),
-        template=one.choice("disk_template", DiskTemplate),
-        disks=tuple(
-            Disk(
-                size=disk.number("size"),
-                spindles=disk.number("spindles") if disk.has("spindles") else None,
-            )
-            for disk in one.objects("disks")
-        ),
-        tags=one.optional("tags", one.texts, ()),
-        spindle_use=one.optional("spindle_use", one.number, 1),
-        forthcoming=one.flag("forthcoming"),
-        nics=tuple(
-            nic.text("network") if nic.has("network") else None
-            for nic in (one.objects("nics") if one.has("nics") else [])
-        ),
-    )
+    return described(name, typed(one, InstanceText), "running", "", "")
 
 
 def placed_instance(name: str, one: Reader) -> Instance:
     """An instance that is there."""
-    found = new_instance(name, one)
-    nodes = one.texts("nodes")
-    if not nodes:
+    text = typed(one, PlacedText)
+    if not text.nodes:
         raise one.fail("nodes", "it is on no node")
-    state = one.optional("admin_state", one.text, "up")
+    status = STATUSES.get(text.admin_state or "up", "running")
+    return described(
+        name, text, status, text.nodes[0], text.nodes[1] if len(text.nodes) > 1 else ""
+    )
+
+
+def described(name: str, text: InstanceText, status: str, primary: str, secondary: str) -> Instance:
+    """The record of an instance."""
     return Instance(
         name=name,
-        memory=found.memory,
-        disk=found.disk,
-        vcpus=found.vcpus,
-        status=STATUSES.get(state, "running"),
-        primary=nodes[0],
-        secondary=nodes[1] if len(nodes) > 1 else "",
-        template=found.template,
-        disks=found.disks,
-        tags=found.tags,
-        spindle_use=found.spindle_use,
-        forthcoming=found.forthcoming,
-        nics=found.nics,
+        memory=text.memory,
+        disk=text.disk_space_total,
+        vcpus=text.vcpus,
+        status=status,
+        primary=primary,
+        secondary=secondary,
+        template=text.disk_template,
+        disks=tuple([Disk(size=disk.size, spindles=disk.spindles) for disk in text.disks]),
+        tags=text.tags or (),
+        spindle_use=1 if text.spindle_use is None else text.spindle_use,
+        forthcoming=text.forthcoming,
+        nics=tuple([nic.network for nic in text.nics or ()]),
     )
+
+
+def typed(one: Reader, kind: type[T]) -> T:
+    """
+    The object as a record.
+
+    @raise InputError: names the key that is wrong.
+    """
+    try:
+        return msgspec.convert(one.value, kind)
+    except msgspec.ValidationError as err:
+        what, _at, path = str(err).partition(" - at `$")
+        key = path.rstrip("`").lstrip(".")
+        raise InputError(f"{one.where}: {key}: {what}" if key else f"{one.where}: {what}") from err

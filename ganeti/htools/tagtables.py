@@ -75,9 +75,11 @@ def suffixes(tags: Iterable[str], prefix: str) -> list[str]:
     return [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
 
 
-def starting(tags: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
+def starting(tags: Sequence[str], prefixes: tuple[str, ...]) -> list[str]:
     """Those that start with one of the prefixes, once each."""
-    return list(dict.fromkeys(tag for tag in tags if prefixes and tag.startswith(prefixes)))
+    if not prefixes or not tags:
+        return []
+    return list(dict.fromkeys(tag for tag in tags if tag.startswith(prefixes)))
 
 
 def numbered(rows: Sequence[Sequence[str]]) -> tuple[Ints | None, int, list[str]]:

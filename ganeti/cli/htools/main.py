@@ -6,6 +6,7 @@ Exit status 0 is success, 1 a failure or a wrong value, 2 a wrong option.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,14 @@ def _drop(out: TextIO) -> None:
         return
 
 
-def start() -> NoReturn:
-    """The entry point of an installed program: its name is the program's."""
-    sys.exit(main(os.path.basename(sys.argv[0]), sys.argv[1:], os.environ))
+def start(program: str = "") -> NoReturn:
+    """
+    The entry point of a program.
+
+    @param program: empty: what it was called as.
+    """
+    # The matrices are thin: threads for their products only cost time at the start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Thousands of records are made that stay; looking for garbage among them finds none.
+    gc.set_threshold(200_000, 20, 20)
+    sys.exit(main(program or os.path.basename(sys.argv[0]), sys.argv[1:], os.environ))
