@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from ganeti.errors import ConfigurationError, HypervisorError
 from ganeti.hypervisor.interface import IHypervisor
 from ganeti.noded import (
+    handlers_allocators,
     handlers_disks,
     handlers_hooks,
     handlers_info,
@@ -47,6 +48,7 @@ _GRACE_S = 10.0
 """What runs at SIGTERM has so long to end."""
 
 HANDLERS: tuple[Register, ...] = (
+    handlers_allocators.register,
     handlers_disks.register,
     handlers_hooks.register,
     handlers_info.register,

@@ -42,6 +42,7 @@ VALUES: dict[str, Any] = {
     "phase": calls.HookPhase.PRE,
     "env": {},
     "duration_s": 0.0,
+    "document": msgspec.Raw(b"{}"),
 }
 
 

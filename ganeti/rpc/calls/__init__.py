@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from ganeti.errors import ParseError
 from ganeti.model import codec
+from ganeti.rpc.calls.allocators import AllocatorOutput, RunAllocator
 from ganeti.rpc.calls.call import Call, result_type, tag_of
 from ganeti.rpc.calls.disks import (
     ActivateDisk,
@@ -65,6 +66,7 @@ __all__ = [
     "CALLS",
     "POWERCYCLE_DELAY_S",
     "ActivateDisk",
+    "AllocatorOutput",
     "Call",
     "CancelTask",
     "CheckFileStorage",
@@ -94,6 +96,7 @@ __all__ = [
     "RemoveDisk",
     "RenameDisk",
     "RequestInfo",
+    "RunAllocator",
     "RunHooks",
     "RunOsCreate",
     "RunOsRename",
@@ -151,6 +154,7 @@ NodeCall = (
     | RunOsCreate
     | RunOsRename
     | RunHooks
+    | RunAllocator
     | Delay
     | PowercycleNode
 )

@@ -66,7 +66,7 @@ class WatchTask(Call[TaskProgress], frozen=True, kw_only=True, tag="watch_task")
     """What has the task printed since line C{since}? Waits for news, or C{wait_s}."""
 
     roles: ClassVar[frozenset[Role]] = MASTER
-    answer_limit: ClassVar[int] = 4 << 20
+    answer_limit: ClassVar[int] = 8 << 20
     request_id: RequestId
     since: Annotated[int, Meta(ge=0)] = 0
     wait_s: Annotated[float, Meta(ge=0, le=30)] = 20.0
