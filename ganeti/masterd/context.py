@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
-from ganeti.errors import GanetiError, JobCanceled, ProgrammerError
+from ganeti.errors import GanetiError, JobCanceled, ProgrammerError, RemoteFailure
+from ganeti.masterd.allocators import Allocators
 from ganeti.masterd.debts import Debts
 from ganeti.masterd.hooks import Answers, HookRunner, hooks_request_id
 from ganeti.masterd.joblog import LogBook
@@ -35,6 +36,7 @@ from ganeti.model.recovery import (
 )
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
+from ganeti.operations.allocators.interface import IInstanceAllocator
 from ganeti.operations.unit import END, HookPlan, NameResolver, NodeCalls
 from ganeti.paths import Paths
 from ganeti.rpc.calls import Call, LogicalFile, encode_call
@@ -67,12 +69,13 @@ class Services:
     random: Randomness
     forget: Callable[[ActiveJob], None]
     files: Callable[[], dict[LogicalFile, str]]
+    allocators: Allocators
 
     def now_ns(self) -> int:
         return int(self.clock.seconds() * 1e9)
 
 
-class _Reads:
+class Reads:
     """Node calls that change nothing."""
 
     def __init__(self, rpc: NodeRpc, port: int) -> None:
@@ -109,9 +112,10 @@ class Context:
         self.op_index = index
         self.clock = services.clock
         self.random = services.random
-        self.rpc: NodeCalls = _Reads(services.rpc, services.noded_port)
+        self.rpc: NodeCalls = Reads(services.rpc, services.noded_port)
         self.resolver = services.resolver
         self.paths = services.paths
+        self.iallocator: IInstanceAllocator = services.allocators.for_job(self.id)
         self.changed_config = False
 
     # -- looking and saying
@@ -223,6 +227,28 @@ class Context:
         except CancelledError:
             self.check_canceled()
             raise
+
+    async def consult(self, node_uuid: str, call: Call[R]) -> R:
+        request_id = f"{self.id}/{self.op_index}/{self._next_step()}"
+        record = UndoCall(
+            op=self.op_index, step=self._steps, node_uuid=node_uuid, undoes=request_id
+        )
+        acts = self._active.stored_running
+        await self._record((record,))
+        try:
+            answer = await self._send(node_uuid, call, request_id)
+        except RemoteFailure:
+            self._forget(record, acts)
+            raise
+        self._forget(record, acts)
+        return answer
+
+    def _forget(self, record: UndoCall, acts: bool) -> None:
+        """What was asked has ended; the next step stores that, and the job as it is then."""
+        job = self._active.job
+        left = tuple(each for each in job.recovery if each != record)
+        self._active.job = replace(job, recovery=left)
+        self._active.stored_running = acts
 
     async def finish(self, actions: Sequence[Action], result: Any = None) -> None:
         self.check_canceled()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ganeti.errors import GanetiError
     from ganeti.model.live import HookResult
+    from ganeti.operations.allocators.interface import IInstanceAllocator
     from ganeti.paths import Paths
     from ganeti.utils.hosts import Host
     from ganeti.utils.randomness import Randomness
@@ -125,6 +126,7 @@ class JobContext(Protocol):
     @ivar id: of the job; C{op_index} counts its opcodes from 0.
     @ivar random: where uuids, MACs and secrets come from.
     @ivar paths: of the master node, for names that go into records and for the sockets of tests.
+    @ivar iallocator: chooses nodes.
     """
 
     id: int
@@ -134,6 +136,7 @@ class JobContext(Protocol):
     rpc: NodeCalls
     resolver: NameResolver
     paths: Paths
+    iallocator: IInstanceAllocator
 
     @property
     def locks_held(self) -> LockRequest:
@@ -179,6 +182,15 @@ class JobContext(Protocol):
         into the job's log.
 
         @raise ganeti.errors.RpcError: it failed there, or it is not known whether it did.
+        """
+
+    async def consult(self, node_uuid: str, call: Call[R]) -> R:
+        """
+        Run a program on a node that changes nothing; it may be asked while planning.
+
+        When the operation or this daemon ends meanwhile, so does the program.
+
+        @raise ganeti.errors.RpcError: it failed there, or does not answer.
         """
 
     async def finish(self, actions: Sequence[Action], result: Any = None) -> None:

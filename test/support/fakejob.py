@@ -156,6 +156,9 @@ class FakeJob:
             self._undos.append((node_uuid, undo))
         return await self.rpc.call(node_uuid, call)
 
+    async def consult(self, node_uuid: str, call: Call[Any]) -> Any:
+        return await self.rpc.call(node_uuid, call)
+
     async def finish(self, actions: Sequence[Action], result: Any = None) -> None:
         self._undos.clear()
         for action in actions:
