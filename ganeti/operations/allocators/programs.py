@@ -1,21 +1,73 @@
-"""Instance allocators that are programs of the admin."""
+"""Instance allocators that are programs of the admin: running one, and reading what it says."""
 
 from __future__ import annotations
 
-from ganeti.errors import ErrorCode, OpPrereqError
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ganeti.errors import GanetiError, OpExecError, RemoteFailure
 from ganeti.htools.requests import Answer
+from ganeti.model.cluster import Cluster
 from ganeti.model.config import Configuration
-from ganeti.operations.unit import NodeCalls
+from ganeti.operations.allocators.answers import read_answer
+from ganeti.operations.allocators.requests import AllocatorRequest
+from ganeti.rpc.calls import AllocatorOutput, RunAllocator
+
+Consult = Callable[[str, RunAllocator], Awaitable[AllocatorOutput]]
+"""C{JobContext.consult}."""
 
 
-async def ask_program(rpc: NodeCalls, config: Configuration, name: str, document: bytes) -> Answer:
+async def ask_program(
+    consult: Consult,
+    config: Configuration,
+    name: str,
+    document: bytes,
+    request: AllocatorRequest,
+) -> Answer:
     """
     What a program on the master node answers.
 
-    @param document: its input file.
-    @raise OpPrereqError: there is no such program.
-    @raise OpExecError: it failed, took too long, or its answer makes no sense.
+    @param document: its input file, with C{request} in it.
+    @raise OpExecError: there is no such program, it failed, took too long, or its answer makes
+        no sense.
     """
-    raise OpPrereqError(
-        f"Can't find the iallocator program '{name}' on the master node", ErrorCode.ENVIRONMENT
+    return read_answer(await run_program(consult, config, name, document), name, request, config)
+
+
+async def run_program(
+    consult: Consult, config: Configuration, name: str, document: bytes
+) -> bytes:
+    """
+    What a program on the master node prints.
+
+    @raise OpExecError: there is no such program, it failed, or took too long.
+    """
+    call = RunAllocator(
+        name=name, document=msgspec.Raw(document), arguments=arguments(config.cluster, name)
     )
+    try:
+        return (await consult(config.cluster.master_node, call)).stdout
+    except RemoteFailure as err:
+        raise _readable(err.error) from err
+
+
+def arguments(cluster: Cluster, name: str) -> tuple[str, ...]:
+    """
+    The cluster's parameters for allocators, as options of a program: C{--key=value}.
+
+    They are those of the default allocator; without one, of all.
+    """
+    if cluster.default_iallocator not in ("", name):
+        return ()
+    return tuple(_argument(*each) for each in cluster.default_iallocator_params.items())
+
+
+def _argument(name: str, value: Any) -> str:
+    return f"--{name}" if value is None or value is True else f"--{name}={value}"
+
+
+def _readable(error: GanetiError) -> GanetiError:
+    """What went wrong on the node is told as it is: it says which program it was."""
+    return error if isinstance(error, OpExecError) else OpExecError(str(error))
