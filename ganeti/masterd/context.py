@@ -115,7 +115,7 @@ class Context:
         self.rpc: NodeCalls = Reads(services.rpc, services.noded_port)
         self.resolver = services.resolver
         self.paths = services.paths
-        self.iallocator: IInstanceAllocator = services.allocators.for_job(self.id)
+        self.iallocator: IInstanceAllocator = services.allocators.for_job(self.id, self.consult)
         self.changed_config = False
 
     # -- looking and saying

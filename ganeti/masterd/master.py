@@ -15,8 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ganeti.errors import ConfigurationError
+from ganeti.masterd.allocators import Allocators
 from ganeti.masterd.background import Repeating, ended_within
-from ganeti.masterd.context import Services
+from ganeti.masterd.context import Reads, Services
 from ganeti.masterd.debts import Debts
 from ganeti.masterd.ending import Ending
 from ganeti.masterd.forgetting import Forgetting
@@ -41,6 +42,7 @@ from ganeti.rpc.transport import INodeTransport, NodeAddress
 from ganeti.store.commit import Store
 from ganeti.store.journal import IJournal
 from ganeti.store.reservations import ReservationTable
+from ganeti.store.thread import Runs
 from ganeti.utils.randomness import Randomness
 from ganeti.utils.threads import Threads
 
@@ -59,6 +61,7 @@ class Surroundings:
     @ivar transport: made for an address book, which knows the committed nodes.
     @ivar files: reads the files that candidates have.
     @ivar units: which unit serves which opcode.
+    @ivar computing: the thread for what takes the processor long.
     @ivar term: in which this node is the master, by its own role record.
     @ivar on_fatal: ends the process; what is on the disk is not known any more.
     """
@@ -75,6 +78,7 @@ class Surroundings:
     files: ClusterFiles
     noded_port: int
     threads: Threads
+    computing: Runs
     term: int
     on_fatal: Callable[[Exception], None]
 
@@ -159,6 +163,13 @@ class MasterDaemon:
             random=given.random,
             forget=self.forgetting.ended,
             files=given.files,
+            allocators=Allocators(
+                store,
+                self.reservations,
+                Reads(self.rpc, given.noded_port),
+                given.computing,
+                given.clock,
+            ),
         )
         ending = Ending(services)
         self.processor = Processor(services, given.units, given.box, ending)

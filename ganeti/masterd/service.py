@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 
 from ganeti.errors import ConfigurationError
+from ganeti.masterd.computing import ComputingThread
 from ganeti.masterd.luxi_methods import LuxiMethods
 from ganeti.masterd.luxiserver import LuxiServer
 from ganeti.masterd.master import MasterDaemon, Surroundings
@@ -81,6 +82,7 @@ class MasterdService(AsyncService):
         self._reactor = reactor
         self._paths = paths
         self._threads = ReactorThreads(reactor)
+        self._computing = ComputingThread(reactor, "computing")
         self._journal: SqliteJournal | None = None
         self._luxi: LuxiServer | None = None
         self._projection: ConfigProjection | None = None
@@ -117,6 +119,7 @@ class MasterdService(AsyncService):
             files=lambda: read_cluster_files(self._paths),
             noded_port=NODED_PORT,
             threads=self._threads,
+            computing=self._computing,
             term=term,
             on_fatal=self._end_after,
         )
@@ -133,6 +136,7 @@ class MasterdService(AsyncService):
             await self._luxi.stop()
         if self.master is not None:
             await self.master.stop()
+        self._computing.close()
         if self._projection is not None:
             await self._projection.close()
         if self._journal is not None:

@@ -185,6 +185,17 @@ def facts(template: DiskTemplate) -> TemplateFacts:
     return TEMPLATES[template]
 
 
+def disk_room(template: DiskTemplate, size_mib: int) -> int:
+    """What a disk takes on each of its nodes, in MiB."""
+    match template:
+        case DiskTemplate.DRBD:
+            return size_mib + DRBD_META_SIZE_MIB
+        case DiskTemplate.DISKLESS | DiskTemplate.BLOCKDEV:
+            return 0
+        case _:
+            return size_mib
+
+
 _TYPE_OF: Mapping[type, ParameterType] = {
     bool: ParameterType.BOOL,
     int: ParameterType.INT,

@@ -8,8 +8,9 @@ from typing import Any, Protocol, TypeVar
 from ganeti.errors import GanetiError
 from ganeti.model.cluster import Cluster
 from ganeti.model.config import Configuration
+from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.live import InstanceRuntime
-from ganeti.model.templates import TEMPLATES, StorageType
+from ganeti.model.templates import TEMPLATES, DiskTemplate, StorageType
 from ganeti.query.fields import Need
 from ganeti.query.view import LiveData, Runtimes
 from ganeti.rpc.calls import Call, DiagnoseOs, GetNodeInfo, ListInstances
@@ -68,14 +69,22 @@ def _by_name(answer: tuple[InstanceRuntime, ...] | GanetiError) -> Runtimes | Ga
 
 def resources_call(cluster: Cluster) -> GetNodeInfo:
     """The question what a node has: by the default hypervisor, and where new disks would go."""
-    return GetNodeInfo(
-        hypervisors=cluster.enabled_hypervisors[:1], storage=tuple(_storage_units(cluster))
-    )
+    return node_question(cluster, cluster.enabled_hypervisors[:1], cluster.enabled_disk_templates)
 
 
-def _storage_units(cluster: Cluster) -> Iterable[tuple[str, str]]:
+def node_question(
+    cluster: Cluster, hypervisors: tuple[HypervisorName, ...], templates: Iterable[DiskTemplate]
+) -> GetNodeInfo:
+    """The question what a node has, by these hypervisors, and for disks of these templates."""
+    storage = tuple(_storage_units(cluster, templates))
+    return GetNodeInfo(hypervisors=hypervisors, storage=storage)
+
+
+def _storage_units(
+    cluster: Cluster, templates: Iterable[DiskTemplate]
+) -> Iterable[tuple[str, str]]:
     """
-    (storage type, key) for each enabled template that reports its space; spindles are those of
+    (storage type, key) for each template that reports its space; spindles are those of
     physical volumes.
     """
     keys = {
@@ -84,7 +93,7 @@ def _storage_units(cluster: Cluster) -> Iterable[tuple[str, str]]:
     }
     wanted = {
         TEMPLATES[template].storage: None
-        for template in cluster.enabled_disk_templates
+        for template in templates
         if TEMPLATES[template].reports_free_space
     }
     for storage in wanted:

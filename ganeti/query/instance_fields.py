@@ -12,7 +12,7 @@ from ganeti.model.hypervisors import ALL_HVPARAM_NAMES, CLUSTER_ONLY, HVPARAMS, 
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.node import Node
 from ganeti.model.parameters import BeParams
-from ganeti.model.templates import DRBD_META_SIZE_MIB, DiskTemplate
+from ganeti.model.templates import DiskTemplate, disk_room
 from ganeti.query.common_fields import (
     KIND_OF_TYPE,
     identity_fields,
@@ -193,17 +193,7 @@ def _node_fields() -> list[Field]:
 
 
 def _disk_usage(row: Row) -> int:
-    return sum(map(_usage, row.disks))
-
-
-def _usage(disk: Disk) -> int:
-    match disk.dev_type:
-        case DiskTemplate.DRBD:
-            return disk.size + DRBD_META_SIZE_MIB
-        case DiskTemplate.DISKLESS | DiskTemplate.BLOCKDEV:
-            return 0
-        case _:
-            return disk.size
+    return sum(disk_room(disk.dev_type, disk.size) for disk in row.disks)
 
 
 def _of_disk(place: int, name: str) -> Callable[[Row], Any]:

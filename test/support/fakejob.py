@@ -8,8 +8,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from ganeti.errors import GanetiError, JobCanceled, NodeUnreachable, OpExecError, ResolverError
+from ganeti.htools.requests import Answer
+from ganeti.model import codec
 from ganeti.model.compensation import compensate
 from ganeti.model.config import Configuration
 from ganeti.model.delta import Stamp, apply, stamped
@@ -17,6 +20,8 @@ from ganeti.model.recovery import Action, Compensation, OnNode
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.state import State
 from ganeti.opcodes.base import OpCode
+from ganeti.operations.allocators.interface import IInstanceAllocator
+from ganeti.operations.allocators.requests import AllocatorRequest, plain_request
 from ganeti.operations.unit import END, Change, HookPlan, LockRequest, Unit
 from ganeti.paths import Paths
 from ganeti.rpc.calls import Call, HookPhase, LogicalFile, RunHooks, decode_call
@@ -80,6 +85,42 @@ class FakeResolver:
         return succeed(ip in self.taken)
 
 
+@implementer(IInstanceAllocator)
+class FakeAllocator:
+    """
+    Answers from a table: by allocator, the nodes, an error to raise, or a whole answer.
+
+    C{asked} has all that was asked, as (allocator, request).
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.explanation: list[str] = []
+        self.asked: list[tuple[str, AllocatorRequest]] = []
+
+    async def ask(
+        self,
+        name: str,
+        request: AllocatorRequest,
+        reserve: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        self.asked.append((name, request))
+        answer = self.answers[name]
+        if isinstance(answer, Exception):
+            raise answer
+        if not isinstance(answer, Answer):
+            answer = Answer(success=True, info="Request successful", result=answer)
+        if answer.success and reserve is not None:
+            reserve(answer)
+        return answer
+
+    async def explain(self, request: AllocatorRequest) -> Sequence[str]:
+        return self.explanation
+
+    async def document(self, request: AllocatorRequest) -> bytes:
+        return codec.encode({"request": plain_request(request)})
+
+
 @dataclass(frozen=True)
 class Step:
     """A step as recorded."""
@@ -104,6 +145,7 @@ class FakeJob:
         self.random = SeededRandomness(1)
         self.rpc = FakeRpc({} if answers is None else answers)
         self.resolver = FakeResolver()
+        self.iallocator = FakeAllocator()
         self.paths = Paths("/c/node1.example.com", "node1.example.com")
         self.locks_held: LockRequest = ()
         self.state = State(config=config, index=1, term=1)

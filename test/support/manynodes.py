@@ -37,6 +37,7 @@ from ganeti.store.commit import Store
 from ganeti.store.entry import Position
 from ganeti.store.memory_journal import MemoryJournal
 from ganeti.store.nodestate import MemoryNodeState
+from ganeti.store.thread import InPlace
 from ganeti.utils.randomness import SeededRandomness
 from ganeti.utils.scripted import ScriptedProcessRunner
 from support.audit import Acknowledged, NodeView, Observed, audit
@@ -289,6 +290,7 @@ class ManyNodes:
             files=dict,
             noded_port=PORT,
             threads=NoFiles(),
+            computing=InPlace(),
             term=TERM,
             on_fatal=self.fatal.append,
         )

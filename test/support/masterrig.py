@@ -39,6 +39,7 @@ from ganeti.rpc.envelope import build_error, build_ok, parse_envelope
 from ganeti.rpc.transport import INodeTransport, NodeAddress
 from ganeti.store.commit import Store
 from ganeti.store.memory_journal import MemoryJournal
+from ganeti.store.thread import InPlace
 from ganeti.utils.randomness import SeededRandomness
 from ganeti.utils.threads import NoThreads
 from support.fakejob import FakeResolver
@@ -141,6 +142,7 @@ class MasterRig:
                 files=dict,
                 noded_port=1811,
                 threads=NoThreads(),
+                computing=InPlace(),
                 term=1,
                 on_fatal=self.fatal.append,
             )

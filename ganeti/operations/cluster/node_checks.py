@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError, RemoteFailure
+from ganeti.model.allocators import BUILT_IN_ALLOCATORS
 from ganeti.model.cluster import Cluster
 from ganeti.model.config import Configuration
 from ganeti.model.hypervisors import HypervisorName
@@ -22,7 +23,6 @@ from ganeti.rpc.calls import Call, CheckFileStorage, GetNodeInfo
 R = TypeVar("R")
 
 _MIN_VG_SIZE_MIB = 20480
-BUILT_IN_ALLOCATORS = frozenset({"hail"})
 
 
 async def check_nodes(

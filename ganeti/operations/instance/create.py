@@ -13,6 +13,7 @@ from ganeti.model.hypervisors import check_hvparams
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
 from ganeti.model.locks import Level, exclusive, shared
+from ganeti.model.node import Node
 from ganeti.model.ports import take_port
 from ganeti.model.recovery import RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
@@ -35,6 +36,7 @@ from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.memory import check_memory_bounds
 from ganeti.operations.instance.naming import reserve_name, resolve_name
 from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
+from ganeti.operations.instance.placement import candidates, choose_nodes
 from ganeti.operations.instance.ports import reserve_port
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.startup import start_guest
@@ -63,27 +65,32 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
     def locks(self, state: State) -> LockRequest:
         check_supported(self.op)
         name = check_new_name(state.config, self.op.instance_name)
-        node = find_primary(state.config, self.op)
-        return (*exclusive(Level.INSTANCE, name), *shared(Level.NODE, node.uuid))
+        primary = find_primary(state.config, self.op)
+        nodes = [primary] if primary is not None else candidates(state.config, self.op)
+        return (*exclusive(Level.INSTANCE, name), *shared(Level.NODE, *(one.uuid for one in nodes)))
 
     async def plan(self) -> CreatePlan:
         config = self.job.snapshot().config
+        primary = find_primary(config, self.op)
         request = read_request(config, self.op)
         self._say_what_is_ignored(request)
         own_ip = await resolve_name(
             self.job, request.name, name_check=self.op.name_check, ip_check=self.op.ip_check
         )
-        instance, disks = self._design(config, request, own_ip)
+        if primary is None:
+            primary, *_ = await choose_nodes(self.job, self.op, request)
+            config = self.job.snapshot().config
+        instance, disks = self._design(config, request, primary, own_ip)
         spec = build_spec(config, instance, disks)
         check_hvparams(spec.hypervisor, spec.hvparams, config.hvparam_levels(instance))
         check_memory_bounds(spec.beparams, config.beparam_levels(instance))
-        check_policy(self.job, self.op, config, request, spec)
-        await check_node(self.job, self.op, config, request, spec)
+        check_policy(self.job, self.op, config, request, spec, primary)
+        await check_node(self.job, self.op, config, request, spec, primary)
         return CreatePlan(
             instance=instance,
             disks=disks,
             spec=spec,
-            node_name=request.node.name,
+            node_name=primary.name,
             install=request.install,
             start=request.start,
         )
@@ -95,22 +102,22 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             self.job.info("No-installation mode selected, disabling startup")
 
     def _design(
-        self, config: Configuration, request: InstanceRequest, own_ip: str | None
+        self, config: Configuration, request: InstanceRequest, node: Node, own_ip: str | None
     ) -> tuple[Instance, tuple[Disk, ...]]:
         reserve_name(self.job, request.name)
         context = NicContext(
             config=config,
-            node=request.node,
+            node=node,
             own_ip=own_ip,
             conflicts_check=self.op.conflicts_check,
             identify_defaults=self.op.identify_defaults,
         )
         nics = make_nics(read_nics(self.op.nics, context), self.job)
-        disks = self._make_disks(config, request)
+        disks = self._make_disks(config, request, node)
         instance = Instance(
             uuid=self.job.random.uuid(),
             name=request.name,
-            primary_node=request.node.uuid,
+            primary_node=node.uuid,
             os=request.os_name,
             hypervisor=request.hypervisor,
             admin_state=AdminState.UP if request.start else AdminState.DOWN,
@@ -126,7 +133,9 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         )
         return instance, disks
 
-    def _make_disks(self, config: Configuration, request: InstanceRequest) -> tuple[Disk, ...]:
+    def _make_disks(
+        self, config: Configuration, request: InstanceRequest, node: Node
+    ) -> tuple[Disk, ...]:
         folder = storage_folder(config, request.template, self.op.file_storage_dir, request.name)
         disks = tuple(
             make_disk(
@@ -136,7 +145,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
                 uuid=self.job.random.uuid(),
                 folder=folder,
                 driver=self.op.file_driver or FileDriver.LOOP,
-                node_uuid=request.node.uuid,
+                node_uuid=node.uuid,
             )
             for place, wished in enumerate(request.disks)
         )

@@ -28,13 +28,14 @@ def check_policy(
     config: Configuration,
     request: InstanceRequest,
     spec: InstanceSpec,
+    node: Node,
 ) -> None:
     """
     Do the sizes follow the group's policy? If that is to be ignored, the log tells.
 
     @raise OpPrereqError: they do not.
     """
-    group = config.groups[request.node.group]
+    group = config.groups[node.group]
     sizes = InstanceSizes(
         memory=spec.beparams.maxmem,
         vcpus=spec.beparams.vcpus,
@@ -52,6 +53,7 @@ async def check_node(
     config: Configuration,
     request: InstanceRequest,
     spec: InstanceSpec,
+    node: Node,
 ) -> None:
     """
     Has the node the OS, a place for the disks, and the memory, which is reserved?
@@ -59,7 +61,6 @@ async def check_node(
     @raise OpPrereqError: it has not, or does not answer.
     @raise OpExecError: the OS is not usable there.
     """
-    node = request.node
     if op.os_type is not None and not op.no_install:
         secret = secret_osparams(config, spec.instance, op.osparams_secret)
         await check_os(

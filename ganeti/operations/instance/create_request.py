@@ -36,7 +36,6 @@ class InstanceRequest:
     """A request for a new instance, checked against the cluster."""
 
     name: str
-    node: Node
     template: DiskTemplate
     disks: tuple[WishedDisk, ...]
     hypervisor: HypervisorName
@@ -59,13 +58,8 @@ def check_supported(op: OpInstanceCreate) -> None:
         _refuse("Instance communication is not available yet")
     if op.iallocator is not None and op.pnode is not None:
         _refuse("Do not specify both, iallocator and node")
-    if op.opportunistic_locking and op.iallocator is None:
+    if op.opportunistic_locking and op.pnode is not None:
         _refuse("Opportunistic locking is only available in combination with an instance allocator")
-    if op.iallocator is not None:
-        _refuse(
-            f"Instance allocator '{op.iallocator}': choosing nodes is not available yet;"
-            " name the node with -n"
-        )
     check_name_options(name_check=op.name_check, ip_check=op.ip_check)
     if op.os_type is None and not op.no_install:
         _refuse("No guest OS or OS image specified")
@@ -87,26 +81,18 @@ def check_new_name(config: Configuration, given: str) -> str:
     return name
 
 
-def find_primary(config: Configuration, op: OpInstanceCreate) -> Node:
+def find_primary(config: Configuration, op: OpInstanceCreate) -> Node | None:
     """
-    The node that the request names.
+    The node that the request names, if it names one.
 
-    @raise OpPrereqError: it names none, or an unknown one.
+    @raise OpPrereqError: it names an unknown one, or one that takes no instances.
     """
     given = op.pnode if op.pnode_uuid is None else op.pnode_uuid
-    if given is not None:
-        return config.find_node(given)
-    default = config.cluster.default_iallocator
-    if default:
-        _refuse(
-            f"The cluster's default instance allocator '{default}' is not available yet;"
-            " name the node with -n"
-        )
-    raise OpPrereqError(
-        "No iallocator or node given and no cluster-wide default iallocator found;"
-        " please specify either an iallocator or a node, or set a cluster-wide default iallocator",
-        ErrorCode.WRONG_INPUT,
-    )
+    if given is None:
+        return None
+    node = config.find_node(given)
+    _check_node(config, node, op.group_name)
+    return node
 
 
 def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest:
@@ -118,15 +104,12 @@ def read_request(config: Configuration, op: OpInstanceCreate) -> InstanceRequest
     """
     check_supported(op)
     name = check_new_name(config, op.instance_name)
-    node = find_primary(config, op)
-    _check_node(config, node, op.group_name)
     _check_secondary(config, op)
     template = choose_template(config, op.disk_template)
     hypervisor = _choose_hypervisor(config.cluster, op.hypervisor)
     hvparams = _read_hvparams(config.cluster, hypervisor, op)
     return InstanceRequest(
         name=name,
-        node=node,
         template=template,
         disks=tuple(read_disks(op.disks, template)),
         hypervisor=hypervisor,

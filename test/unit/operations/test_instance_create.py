@@ -761,11 +761,6 @@ class CreateTests(SynchronousTestCase):
             ({"instance_communication": True}, "Instance communication is not available yet"),
             ({"iallocator": "hail"}, "Do not specify both, iallocator and node"),
             (
-                {"iallocator": "hail", "pnode": None},
-                "Instance allocator 'hail': choosing nodes is not available yet;"
-                " name the node with -n",
-            ),
-            (
                 {"opportunistic_locking": True},
                 "Opportunistic locking is only available in combination with an instance allocator",
             ),
@@ -773,16 +768,6 @@ class CreateTests(SynchronousTestCase):
         ]
         for settings, text in cases:
             self.refused(text, ErrorCode.WRONG_INPUT, **settings)
-
-    def test_default_allocator(self) -> None:
-        """A cluster whose nodes an allocator chooses says what to do instead."""
-        self.set_config(with_cluster(make_config(), default_iallocator="hail"))
-        self.refused(
-            "The cluster's default instance allocator 'hail' is not available yet;"
-            " name the node with -n",
-            ErrorCode.WRONG_INPUT,
-            pnode=None,
-        )
 
     def test_tags(self) -> None:
         """Tags are well-formed."""

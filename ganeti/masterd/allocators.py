@@ -1,0 +1,226 @@
+"""Instance allocators for jobs: one request at a time, and what is chosen is kept free."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import msgspec
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ganeti.errors import GanetiError, OpExecError
+from ganeti.htools.errors import InputError
+from ganeti.htools.ialloctext import STATUSES
+from ganeti.htools.records import Instance
+from ganeti.htools.requests import AllocateRequest, Answer
+from ganeti.model.allocators import BUILT_IN_ALLOCATORS, HailParameters, parse_hail_parameters
+from ganeti.model.config import Configuration
+from ganeti.model.reservation import Reservation, ReservationKind
+from ganeti.operations.allocators.hail import thd_answer, thd_document, thd_explain
+from ganeti.operations.allocators.interface import IInstanceAllocator
+from ganeti.operations.allocators.programs import Consult, ask_program
+from ganeti.operations.allocators.requests import Allocate, AllocatorRequest, parse
+from ganeti.operations.allocators.stock import Claims, Stock, take_stock
+from ganeti.operations.unit import NodeCalls
+from ganeti.store.commit import Store
+from ganeti.store.reservations import ReservationTable, job_owner
+from ganeti.store.thread import Runs
+from ganeti.utils.aio import KeyedLock, with_timeout
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+COMPUTING_LIMIT_S = 600.0
+"""What one answer may take, its turn in the thread included."""
+_TURN = "turn"
+_ROOM = frozenset({ReservationKind.NODE_MEMORY, ReservationKind.NODE_DISK})
+
+
+@dataclass(frozen=True)
+class _Promise:
+    """A new instance with its nodes, while its job keeps its name."""
+
+    job_id: int
+    instance: Instance
+
+
+class Allocators:
+    """
+    All that jobs share of instance allocators.
+
+    Nodes are asked beside one another; then requests take turns. A turn ends when what was
+    chosen is reserved, so the next one sees it.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        store: Store,
+        reservations: ReservationTable,
+        rpc: NodeCalls,
+        computing: Runs,
+        clock: IReactorTime,
+    ) -> None:
+        self._store = store
+        self._reservations = reservations
+        self._rpc = rpc
+        self._computing = computing
+        self._clock = clock
+        self._turns = KeyedLock()
+        self._promises: dict[str, _Promise] = {}
+
+    def for_job(self, job_id: int, consult: Consult) -> JobAllocator:
+        """What one job asks; C{consult} runs programs for it."""
+        return JobAllocator(self, job_id, consult)
+
+    async def ask(
+        self,
+        job_id: int,
+        consult: Consult,
+        name: str,
+        request: AllocatorRequest,
+        reserve: Callable[[Answer], None] | None,
+    ) -> Answer:
+        """See L{IInstanceAllocator.ask}."""
+        stock = await self._take_stock(request)
+        async with self._turns.hold(_TURN):
+            answer = await self._answer(consult, name, stock, request)
+            if answer.success and reserve is not None:
+                reserve(answer)
+                self._promise(job_id, request, answer)
+            return answer
+
+    async def _answer(
+        self, consult: Consult, name: str, stock: Stock, request: AllocatorRequest
+    ) -> Answer:
+        config, claims = self._config, self._claims()
+        if name not in BUILT_IN_ALLOCATORS:
+            document = await self._compute(thd_document, config, stock, claims, request)
+            return await ask_program(consult, config, name, document, request)
+        parameters = self._parameters()
+        return await self._compute(thd_answer, config, stock, claims, request, parameters)
+
+    async def explain(self, request: AllocatorRequest) -> Sequence[str]:
+        """See L{IInstanceAllocator.explain}."""
+        stock = await self._take_stock(request)
+        return await self._compute(
+            thd_explain, self._config, stock, self._claims(), request, self._parameters()
+        )
+
+    async def document(self, request: AllocatorRequest) -> bytes:
+        """See L{IInstanceAllocator.document}."""
+        stock = await self._take_stock(request)
+        return await self._compute(thd_document, self._config, stock, self._claims(), request)
+
+    @property
+    def _config(self) -> Configuration:
+        return self._store.committed.config
+
+    def _take_stock(self, request: AllocatorRequest) -> Awaitable[Stock]:
+        return take_stock(self._config, self._rpc, request)
+
+    def _parameters(self) -> HailParameters:
+        """The cluster's parameters, when they are those of the built-in allocator."""
+        cluster = self._config.cluster
+        own = cluster.default_iallocator in BUILT_IN_ALLOCATORS
+        return parse_hail_parameters(cluster.default_iallocator_params if own else {})
+
+    async def _compute(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Run C{function} in the computing thread.
+
+        @raise OpExecError: it failed, whatever the reason, or took too long.
+        """
+        late = OpExecError(f"Choosing nodes took longer than {COMPUTING_LIMIT_S:.0f} s")
+        running = self._computing.run(function, *args, **kwargs)
+        try:
+            return await with_timeout(running, COMPUTING_LIMIT_S, self._clock, late)
+        except CancelledError:
+            raise
+        except InputError as err:
+            raise OpExecError(str(err)) from err
+        except GanetiError:
+            raise
+        except Exception as err:
+            self.log.failure("Choosing nodes failed")
+            raise OpExecError(
+                f"Choosing nodes failed, which is a defect: {type(err).__name__}: {err};"
+                " the log of the master daemon has more"
+            ) from err
+
+    # -- what is kept free
+
+    def _claims(self) -> Claims:
+        """What jobs and debts have reserved, and which new instances have their nodes."""
+        self._drop_promises()
+        table = self._reservations
+        return Claims(
+            reservations=tuple(
+                one
+                for owner in sorted(table.owners())
+                for one in table.held(owner)
+                if one.kind in _ROOM
+            ),
+            promised=tuple(promise.instance for promise in self._promises.values()),
+        )
+
+    def _promise(self, job_id: int, request: AllocatorRequest, answer: Answer) -> None:
+        """Remember where a new instance goes, until it is there."""
+        if not isinstance(request, Allocate) or not isinstance(answer.result, list):
+            return
+        asked = parse(request)
+        assert isinstance(asked, AllocateRequest)
+        primary, *others = answer.result
+        starts = any(
+            one.kind is ReservationKind.NODE_MEMORY and one.key == request.name
+            for one in self._reservations.held(job_owner(job_id))
+        )
+        self._promises[request.name] = _Promise(
+            job_id,
+            msgspec.structs.replace(
+                asked.instance,
+                primary=primary,
+                secondary=others[0] if others else "",
+                status=STATUSES["up" if starts else "down"],
+            ),
+        )
+
+    def _drop_promises(self) -> None:
+        """Forget those that are kept or broken: the instance is there, or its job has ended."""
+        present = self._config.instance_by_name
+        for name, promise in list(self._promises.items()):
+            if name in present or not self._keeps_name(promise.job_id, name):
+                del self._promises[name]
+
+    def _keeps_name(self, job_id: int, name: str) -> bool:
+        reservation = Reservation(kind=ReservationKind.NAME, key=name, job_id=job_id)
+        return self._reservations.holder(reservation) == job_owner(job_id)
+
+
+@implementer(IInstanceAllocator)
+class JobAllocator:
+    """What one job asks instance allocators."""
+
+    def __init__(self, allocators: Allocators, job_id: int, consult: Consult) -> None:
+        self._allocators = allocators
+        self._job_id = job_id
+        self._consult = consult
+
+    async def ask(
+        self,
+        name: str,
+        request: AllocatorRequest,
+        reserve: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        return await self._allocators.ask(self._job_id, self._consult, name, request, reserve)
+
+    async def explain(self, request: AllocatorRequest) -> Sequence[str]:
+        return await self._allocators.explain(request)
+
+    async def document(self, request: AllocatorRequest) -> bytes:
+        return await self._allocators.document(request)
