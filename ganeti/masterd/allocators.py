@@ -12,24 +12,27 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ganeti.errors import GanetiError, OpExecError
+from ganeti.errors import ErrorCode, GanetiError, OpExecError, OpPrereqError
 from ganeti.htools.errors import InputError
 from ganeti.htools.ialloctext import STATUSES
 from ganeti.htools.records import Instance
 from ganeti.htools.requests import AllocateRequest, Answer
-from ganeti.model.allocators import BUILT_IN_ALLOCATORS, HailParameters, parse_hail_parameters
+from ganeti.model.allocators import HailParameters, parse_hail_parameters
 from ganeti.model.config import Configuration
 from ganeti.model.reservation import Reservation, ReservationKind
+from ganeti.operations.allocators.answers import read_answer
 from ganeti.operations.allocators.hail import thd_answer, thd_document, thd_explain
 from ganeti.operations.allocators.interface import IInstanceAllocator
-from ganeti.operations.allocators.programs import Consult, ask_program
+from ganeti.operations.allocators.programs import Consult, run_program
 from ganeti.operations.allocators.requests import Allocate, AllocatorRequest, parse
 from ganeti.operations.allocators.stock import Claims, Stock, take_stock
 from ganeti.operations.unit import NodeCalls
+from ganeti.paths import Paths
 from ganeti.store.commit import Store
 from ganeti.store.reservations import ReservationTable, job_owner
 from ganeti.store.thread import Runs
 from ganeti.utils.aio import KeyedLock, with_timeout
+from ganeti.utils.allocators import BUILT_IN, find_allocator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,12 +68,14 @@ class Allocators:
         rpc: NodeCalls,
         computing: Runs,
         clock: IReactorTime,
+        paths: Paths,
     ) -> None:
         self._store = store
         self._reservations = reservations
         self._rpc = rpc
         self._computing = computing
         self._clock = clock
+        self._paths = paths
         self._turns = KeyedLock()
         self._promises: dict[str, _Promise] = {}
 
@@ -87,22 +92,55 @@ class Allocators:
         reserve: Callable[[Answer], None] | None,
     ) -> Answer:
         """See L{IInstanceAllocator.ask}."""
+        program = self._is_program(name)
         stock = await self._take_stock(request)
         async with self._turns.hold(_TURN):
-            answer = await self._answer(consult, name, stock, request)
+            if program:
+                printed = await self._run(consult, name, stock, request)
+                answer = read_answer(printed, name, request, self._config)
+            else:
+                answer = await self._answer(stock, request)
             if answer.success and reserve is not None:
                 reserve(answer)
                 self._promise(job_id, request, answer)
             return answer
 
-    async def _answer(
+    async def output(self, consult: Consult, name: str, request: AllocatorRequest) -> bytes:
+        """See L{IInstanceAllocator.output}."""
+        program = self._is_program(name)
+        stock = await self._take_stock(request)
+        async with self._turns.hold(_TURN):
+            if program:
+                return await self._run(consult, name, stock, request)
+            return msgspec.json.encode(await self._answer(stock, request)) + b"\n"
+
+    def _is_program(self, name: str) -> bool:
+        """
+        Is it none of ours?
+
+        @raise OpPrereqError: there is no such allocator.
+        """
+        if find_allocator(self._paths, name) is not None:
+            return True
+        if name == BUILT_IN:
+            return False
+        places = " and ".join(self._paths.iallocator_search_path)
+        raise OpPrereqError(
+            f"There is no instance allocator '{name}': programs are looked for in {places}",
+            ErrorCode.NOT_FOUND,
+        )
+
+    async def _run(
         self, consult: Consult, name: str, stock: Stock, request: AllocatorRequest
-    ) -> Answer:
-        config, claims = self._config, self._claims()
-        if name not in BUILT_IN_ALLOCATORS:
-            document = await self._compute(thd_document, config, stock, claims, request)
-            return await ask_program(consult, config, name, document, request)
-        parameters = self._parameters()
+    ) -> bytes:
+        """What a program prints."""
+        config = self._config
+        document = await self._compute(thd_document, config, stock, self._claims(), request)
+        return await run_program(consult, config, name, document)
+
+    async def _answer(self, stock: Stock, request: AllocatorRequest) -> Answer:
+        """What the built-in one says."""
+        config, claims, parameters = self._config, self._claims(), self._parameters()
         return await self._compute(thd_answer, config, stock, claims, request, parameters)
 
     async def explain(self, request: AllocatorRequest) -> Sequence[str]:
@@ -127,7 +165,7 @@ class Allocators:
     def _parameters(self) -> HailParameters:
         """The cluster's parameters, when they are those of the built-in allocator."""
         cluster = self._config.cluster
-        own = cluster.default_iallocator in BUILT_IN_ALLOCATORS
+        own = cluster.default_iallocator == BUILT_IN
         return parse_hail_parameters(cluster.default_iallocator_params if own else {})
 
     async def _compute(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -218,6 +256,9 @@ class JobAllocator:
         reserve: Callable[[Answer], None] | None = None,
     ) -> Answer:
         return await self._allocators.ask(self._job_id, self._consult, name, request, reserve)
+
+    async def output(self, name: str, request: AllocatorRequest) -> bytes:
+        return await self._allocators.output(self._consult, name, request)
 
     async def explain(self, request: AllocatorRequest) -> Sequence[str]:
         return await self._allocators.explain(request)

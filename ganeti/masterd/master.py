@@ -169,6 +169,7 @@ class MasterDaemon:
                 Reads(self.rpc, given.noded_port),
                 given.computing,
                 given.clock,
+                given.paths,
             ),
         )
         ending = Ending(services)

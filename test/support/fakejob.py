@@ -114,6 +114,9 @@ class FakeAllocator:
             reserve(answer)
         return answer
 
+    async def output(self, name: str, request: AllocatorRequest) -> bytes:
+        return codec.encode(await self.ask(name, request)) + b"\n"
+
     async def explain(self, request: AllocatorRequest) -> Sequence[str]:
         return self.explanation
 

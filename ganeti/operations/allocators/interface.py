@@ -32,6 +32,11 @@ class IInstanceAllocator(Interface):
         @raise ganeti.errors.OpPrereqError: there is no such allocator.
         """
 
+    async def output(name: str, request: AllocatorRequest) -> bytes:
+        """
+        What the allocator C{name} prints, whatever that is; raises as C{ask}.
+        """
+
     async def explain(request: AllocatorRequest) -> Sequence[str]:
         """
         Why the built-in allocator answers C{request} as it does, in lines.

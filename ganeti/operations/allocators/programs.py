@@ -1,4 +1,4 @@
-"""Instance allocators that are programs of the admin: running one, and reading what it says."""
+"""Instance allocators that are programs of the admin."""
 
 from __future__ import annotations
 
@@ -8,32 +8,12 @@ from typing import Any
 import msgspec
 
 from ganeti.errors import GanetiError, OpExecError, RemoteFailure
-from ganeti.htools.requests import Answer
 from ganeti.model.cluster import Cluster
 from ganeti.model.config import Configuration
-from ganeti.operations.allocators.answers import read_answer
-from ganeti.operations.allocators.requests import AllocatorRequest
 from ganeti.rpc.calls import AllocatorOutput, RunAllocator
 
 Consult = Callable[[str, RunAllocator], Awaitable[AllocatorOutput]]
 """C{JobContext.consult}."""
-
-
-async def ask_program(
-    consult: Consult,
-    config: Configuration,
-    name: str,
-    document: bytes,
-    request: AllocatorRequest,
-) -> Answer:
-    """
-    What a program on the master node answers.
-
-    @param document: its input file, with C{request} in it.
-    @raise OpExecError: there is no such program, it failed, took too long, or its answer makes
-        no sense.
-    """
-    return read_answer(await run_program(consult, config, name, document), name, request, config)
 
 
 async def run_program(
@@ -42,6 +22,7 @@ async def run_program(
     """
     What a program on the master node prints.
 
+    @param document: its input file.
     @raise OpExecError: there is no such program, it failed, or took too long.
     """
     call = RunAllocator(
