@@ -34,7 +34,8 @@ class Found(NamedTuple):
 
 
 Names = Callable[[str], Iterable[Candidate]]
-"""The objects of a kind: node, instance, group, network, os, os-name, jobid, filter, field."""
+"""The objects of a kind: node, instance, group, network, os, os-name, iallocator, jobid, filter,
+field."""
 
 
 class _Place(NamedTuple):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ganeti.cli.completion import Candidate
 from ganeti.errors import GanetiError
+from ganeti.utils.allocators import allocator_names
 
 if TYPE_CHECKING:
     from ganeti.luxi.client import Client
+    from ganeti.paths import Paths
 
 LIMIT_S = 0.5
 """Of the connection, and of the answer: somebody holds a key down."""
@@ -64,10 +66,11 @@ _QUERIES: dict[str, tuple[str, tuple[str, ...], Callable[[_Row], list[Candidate]
 class ObjectNames:
     """Asks when called with a kind; silent about whatever goes wrong."""
 
-    def __init__(self, client: Client, program: str) -> None:
+    def __init__(self, client: Client, program: str, paths: Paths) -> None:
         """@param program: its objects' fields are meant by the kind C{field}."""
         self._client = client
         self._program = program
+        self._paths = paths
 
     def __call__(self, kind: str) -> list[Candidate]:
         try:
@@ -76,6 +79,8 @@ class ObjectNames:
             return []
 
     def _objects(self, kind: str) -> list[Candidate]:
+        if kind == "iallocator":
+            return [Candidate(name) for name in allocator_names(self._paths)]
         if kind not in _QUERIES:
             return []
         what, fields, read = _QUERIES[kind]

@@ -82,7 +82,7 @@ def _found(program: Program, typed: Sequence[str], world: World) -> Found:
         return complete(program, typed, lambda _kind: [])
     timeouts = Timeouts(connect=LIMIT_S, answer=LIMIT_S, reconnect=0)
     with Client(socket_path(session), timeouts) as client:
-        return complete(program, typed, ObjectNames(client, program.name))
+        return complete(program, typed, ObjectNames(client, program.name, session.paths))
 
 
 def _for_bash(found: Found, word: str, breaks: str) -> list[str]:

@@ -14,6 +14,7 @@ from ganeti.cli.newstorage import (
 )
 from ganeti.cli.settings import dictionary, known, words, wrong
 from ganeti.errors import HypervisorError
+from ganeti.model.allocators import parse_hail_parameters
 from ganeti.model.cluster import AF_INET, AF_INET6, SshKeyType
 from ganeti.model.hypervisors import (
     HypervisorName,
@@ -35,6 +36,7 @@ from ganeti.model.parameters import (
     parse_nicparams,
 )
 from ganeti.model.uid_pool import HIGHEST_UID, check_pool
+from ganeti.utils.allocators import BUILT_IN, find_allocator, is_allocator
 
 if TYPE_CHECKING:
     from optparse import Values
@@ -66,6 +68,7 @@ def build_settings(options: Values, paths: Paths) -> dict[str, Any]:
         "disk_state_static": disk_state(options.disk_state),
         **storage_settings(options, templates),
         **_network(options, paths),
+        **_allocator(options, paths),
         **_plain(options, paths),
     }
 
@@ -139,6 +142,17 @@ def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
+def _allocator(options: Values, paths: Paths) -> dict[str, Any]:
+    """Who chooses nodes when none is named: the built-in allocator, unless told otherwise."""
+    name = BUILT_IN if options.default_iallocator is None else options.default_iallocator
+    parameters = options.default_iallocator_params or {}
+    if name and not is_allocator(paths, name):
+        raise wrong(f"Invalid default iallocator script '{name}' specified")
+    if name == BUILT_IN and find_allocator(paths, name) is None:
+        parse_hail_parameters(parameters)
+    return {"default_iallocator": name, "default_iallocator_params": parameters}
+
+
 def _plain(options: Values, paths: Paths) -> dict[str, Any]:
     """Settings that are taken as they are; what was not given keeps its default."""
     pool_size = options.candidate_pool_size
@@ -148,8 +162,6 @@ def _plain(options: Values, paths: Paths) -> dict[str, Any]:
         raise wrong("The length of SSH keys must be positive")
     wanted = {
         "candidate_pool_size": pool_size,
-        "default_iallocator": options.default_iallocator,
-        "default_iallocator_params": options.default_iallocator_params,
         "maintain_node_health": options.maintain_node_health,
         "prealloc_wipe_disks": options.prealloc_wipe_disks,
         "enabled_user_shutdown": options.enabled_user_shutdown,

@@ -1,4 +1,4 @@
-"""Instance allocators: which is built in, and its parameters (hail(1), options)."""
+"""Parameters of instance allocators: those of the built-in one (hail(1), options)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from msgspec import Struct
 
 from ganeti.errors import ErrorCode, OpPrereqError
 
-HAIL: Final = "hail"
-BUILT_IN_ALLOCATORS = frozenset({HAIL})
-"""Those that need no program: the master daemon computes the answers itself."""
 CLUSTER_DEFAULT: Final = "."
 """What commands are told for the cluster's default allocator."""
 
@@ -44,16 +41,6 @@ def parse_hail_parameters(given: Mapping[str, Any]) -> HailParameters:
         if value is not None:
             values[name.replace("-", "_")] = _KINDS[name](name, value)
     return HailParameters(**values)
-
-
-def check_parameters(name: str, given: Mapping[str, Any]) -> None:
-    """
-    Can an allocator be used with these? What programs take is not known.
-
-    @raise OpPrereqError: the built-in one cannot.
-    """
-    if name in BUILT_IN_ALLOCATORS:
-        parse_hail_parameters(given)
 
 
 def _flag(name: str, value: Any) -> bool:

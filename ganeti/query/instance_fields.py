@@ -12,7 +12,7 @@ from ganeti.model.hypervisors import ALL_HVPARAM_NAMES, CLUSTER_ONLY, HVPARAMS, 
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.node import Node
 from ganeti.model.parameters import BeParams
-from ganeti.model.templates import DiskTemplate, disk_room
+from ganeti.model.templates import disk_room
 from ganeti.query.common_fields import (
     KIND_OF_TYPE,
     identity_fields,

@@ -34,6 +34,15 @@ def find_allocator(paths: Paths, name: str) -> str | None:
     return next((place for place in places if _is_program(place)), None)
 
 
+def allocator_names(paths: Paths) -> list[str]:
+    """The names of all instance allocators on this node."""
+    names = {BUILT_IN}
+    for directory in paths.iallocator_search_path:
+        if os.path.isdir(directory):
+            names.update(name for name in os.listdir(directory) if is_allocator(paths, name))
+    return sorted(names)
+
+
 def _is_program(place: str) -> bool:
     return os.path.isfile(place) and os.access(place, os.X_OK)
 

@@ -58,8 +58,9 @@ class ClusterSetParams(Unit[OpClusterSetParams, ModifyPlan]):
         check_usage(config, after)
         if self.op.ndparams is not None:
             check_exclusive_storage(config, after)
-        if self.op.default_iallocator is not None:
-            check_allocator(self.job.paths, self.op.default_iallocator)
+        if self.op.default_iallocator is not None or self.op.default_iallocator_params is not None:
+            name, parameters = changed.default_iallocator, changed.default_iallocator_params
+            check_allocator(self.job.paths, name, parameters)
         if self.op.modify_etc_hosts and self.job.paths.virtual:
             raise OpPrereqError(
                 "In a virtual cluster the machine's /etc/hosts is left alone",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from ganeti.errors import ErrorCode, GanetiError, OpPrereqError, RemoteFailure
-from ganeti.model.allocators import BUILT_IN_ALLOCATORS
+from ganeti.model.allocators import parse_hail_parameters
 from ganeti.model.cluster import Cluster
 from ganeti.model.config import Configuration
 from ganeti.model.hypervisors import HypervisorName
@@ -19,6 +17,7 @@ from ganeti.operations.instance.os_check import check_os
 from ganeti.operations.unit import JobContext
 from ganeti.paths import Paths
 from ganeti.rpc.calls import Call, CheckFileStorage, GetNodeInfo
+from ganeti.utils.allocators import BUILT_IN, find_allocator, is_allocator
 
 R = TypeVar("R")
 
@@ -112,21 +111,16 @@ class _Checks:
         self._job.warn(text)
 
 
-def check_allocator(paths: Paths, name: str) -> None:
+def check_allocator(paths: Paths, name: str, parameters: Mapping[str, Any]) -> None:
     """
     Is there such an instance allocator on this node, built in or as a program?
 
-    @raise OpPrereqError: there is not.
+    @param parameters: what it is to be given.
+    @raise OpPrereqError: there is not, or the built-in one does not take these parameters.
     """
-    if not name or name in BUILT_IN_ALLOCATORS:
-        return
-    if posixpath.basename(name) != name or not _is_program(
-        f"{folder}/{name}" for folder in paths.iallocator_search_path
-    ):
+    if name and not is_allocator(paths, name):
         raise OpPrereqError(
             f"Invalid default iallocator script '{name}' specified", ErrorCode.WRONG_INPUT
         )
-
-
-def _is_program(places: Iterable[str]) -> bool:
-    return any(os.path.isfile(place) and os.access(place, os.X_OK) for place in places)
+    if name == BUILT_IN and find_allocator(paths, name) is None:
+        parse_hail_parameters(parameters)

@@ -29,7 +29,7 @@ def candidates(config: Configuration, op: OpInstanceCreate) -> list[Node]:
 
     @raise OpPrereqError: no allocator is named, and the cluster has none; or an unknown group.
     """
-    find_allocator(config, op)
+    named_allocator(config, op)
     group = None if op.group_name is None else config.find_group(op.group_name).uuid
     usable = (
         node
@@ -40,7 +40,7 @@ def candidates(config: Configuration, op: OpInstanceCreate) -> list[Node]:
     return sorted(usable, key=lambda node: nice_sort_key(node.name))
 
 
-def find_allocator(config: Configuration, op: OpInstanceCreate) -> str:
+def named_allocator(config: Configuration, op: OpInstanceCreate) -> str:
     """
     The name of the allocator to ask.
 
@@ -69,7 +69,7 @@ async def choose_nodes(
     @raise NeedLocks: a node was chosen that came into the cluster meanwhile.
     """
     config = job.snapshot().config
-    allocator, asked = find_allocator(config, op), build_allocation(config, op, request)
+    allocator, asked = named_allocator(config, op), build_allocation(config, op, request)
     chosen: list[Node] = []
 
     def reserve(answer: Answer) -> None:

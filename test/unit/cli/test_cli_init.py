@@ -117,7 +117,12 @@ def test_virtual_defaults(paths: Paths) -> None:
         (["--master-netmask=24", "--master-netdev=br0"], {"master_netmask": 24}),
         (["--primary-ip-version=6"], {"primary_ip_family": 10, "master_netmask": 128}),
         (["--uid-pool=5,1-3"], {"uid_pool": ((1, 3), (5, 5))}),
-        (["-I", "hail", "--default-iallocator-params=a=b"], {"default_iallocator": "hail"}),
+        ([], {"default_iallocator": "hail", "default_iallocator_params": {}}),
+        (["-I", ""], {"default_iallocator": ""}),
+        (
+            ["-I", "hail", "--default-iallocator-params=ignore-soft-errors"],
+            {"default_iallocator_params": {"ignore-soft-errors": True}},
+        ),
         (["--maintain-node-health=yes"], {"maintain_node_health": True}),
         (["--prealloc-wipe-disks=yes", "--user-shutdown=yes"], {"enabled_user_shutdown": True}),
         (["--compression-tools=gzip,lzop"], {"compression_tools": ("gzip", "lzop")}),

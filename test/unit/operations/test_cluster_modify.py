@@ -190,7 +190,7 @@ class GeneralTests(ModifyCase):
             "maintain_node_health": True,
             "prealloc_wipe_disks": True,
             "default_iallocator": "hail",
-            "default_iallocator_params": {"x": "y"},
+            "default_iallocator_params": {"ignore-soft-errors": "yes"},
             "master_netdev": "eth7",
             "master_netmask": 24,
             "use_external_mip_script": True,
