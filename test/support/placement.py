@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from bisect import bisect_left
 from typing import Any
 
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ def make_cluster(
     seed: int = 1,
     crowded: float = 0.6,
     memory: int = 65536,
+    disk: int = 1 << 20,
 ) -> ClusterData:
     """
     An unbalanced cluster: most instances are on the first nodes of their group.
@@ -48,8 +50,8 @@ def make_cluster(
             total_memory=memory,
             node_memory=1024,
             free_memory=memory - 1024,
-            total_disk=1 << 20,
-            free_disk=1 << 20,
+            total_disk=disk,
+            free_disk=disk,
             cpus=16,
             master=number == 0,
         )
@@ -72,6 +74,9 @@ class _Filling:
         self._source = source
         self._template = template
         self._crowded = crowded
+        self._members: dict[str, list[int]] = {}
+        for place, node in enumerate(nodes):
+            self._members.setdefault(node.group, []).append(place)
 
     def instance(self, number: int) -> Instance:
         memory = self._source.choice((512, 1024, 2048, 4096))
@@ -101,9 +106,10 @@ class _Filling:
         if self._source.random() < 0.7:
             wanted = max(2, int(all_nodes * self._crowded))
         group = self.nodes[self._source.randrange(all_nodes)].group
-        members = [place for place, node in enumerate(self.nodes[:wanted]) if node.group == group]
+        everybody = self._members[group]
+        members = everybody[: bisect_left(everybody, wanted)]
         if len(members) < 2:
-            members = [place for place, node in enumerate(self.nodes) if node.group == group]
+            members = everybody
         first, second = self._source.sample(members, 2)
         return first, second
 
