@@ -77,7 +77,7 @@ def _instance(instance: Instance) -> str:
 
 def _spindles(instance: Instance) -> str:
     known = [disk.spindles for disk in instance.disks if disk.spindles is not None]
-    return str(sum(known)) if known else "-"
+    return str(sum(known)) if known or not instance.disks else "-"
 
 
 def _positional(value: float) -> str:

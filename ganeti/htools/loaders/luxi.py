@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ganeti.htools.errors import InputError
 from ganeti.htools.loaders import Hints
 from ganeti.htools.loaders.answers import (
     GROUP_FIELDS,
     INSTANCE_FIELDS,
     NETWORK_FIELDS,
-    NODE_FIELDS,
     Answers,
     build_cluster,
 )
+from ganeti.htools.loaders.cells import Row
+from ganeti.htools.loaders.nodeanswers import NODE_FIELDS
 from ganeti.htools.records import ClusterData
 from ganeti.luxi.client import Client
+
+
+class _Rows(msgspec.Struct):
+    """What a query answers: for each object (status of the value, value) by field."""
+
+    data: list[list[tuple[int, Any]]]
 
 
 def load(path: str, hints: Hints) -> ClusterData:
@@ -27,7 +36,7 @@ def load(path: str, hints: Hints) -> ClusterData:
     """
     with Client(path) as client:
         answers = Answers(
-            cluster=client.call("QueryClusterInfo"),
+            cluster=_convert(client.call("QueryClusterInfo"), dict[str, Any], "the cluster"),
             groups=_query(client, "group", GROUP_FIELDS),
             networks=_query(client, "network", NETWORK_FIELDS),
             nodes=_query(client, "node", NODE_FIELDS),
@@ -36,13 +45,23 @@ def load(path: str, hints: Hints) -> ClusterData:
     return build_cluster(answers, hints.static_kvm_node_memory)
 
 
-def _query(client: Client, what: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The rows as dicts; what is not known has the value None."""
-    answer = client.call("Query", (what, fields, None))
+def _query(client: Client, what: str, fields: tuple[str, ...]) -> list[Row]:
+    """The rows as dicts; what is not known is not in them."""
+    answer = _convert(client.call("Query", (what, fields, None)), _Rows, f"each {what}")
+    if any(len(row) != len(fields) for row in answer.data):
+        raise _not_understood(f"each {what}", "there are not as many values as were asked for")
+    return [
+        {name: known for name, (status, known) in zip(fields, row, strict=True) if status == 0}
+        for row in answer.data
+    ]
+
+
+def _convert(answer: Any, kind: Any, what: str) -> Any:
     try:
-        return [
-            {name: cell[1] for name, cell in zip(fields, row, strict=True)}
-            for row in answer["data"]
-        ]
-    except (KeyError, TypeError, ValueError, IndexError) as err:
-        raise InputError(f"Not understood what the master daemon says of each {what}") from err
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as err:
+        raise _not_understood(what, str(err)) from err
+
+
+def _not_understood(what: str, why: str) -> InputError:
+    return InputError(f"Not understood what the master daemon says of {what}: {why}")

@@ -1,9 +1,8 @@
-"""Clusters that are described, that a master daemon tells, and loads of instances."""
+"""Clusters that are described, and loads of instances."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,108 +10,9 @@ from hypothesis import strategies as st
 
 from ganeti.htools.errors import InputError
 from ganeti.htools.loaders import Hints, Source, load
-from ganeti.htools.loaders.answers import Answers, build_cluster
 from ganeti.htools.loads import parse_loads
 from ganeti.htools.numbers import BadValue, parse_size
-from ganeti.model import codec
 from ganeti.model.group import AllocPolicy
-from ganeti.model.policy import InstancePolicy
-
-POLICY = codec.to_builtins(InstancePolicy())
-CLUSTER = {
-    "name": "cluster.example.com",
-    "master": "node1",
-    "enabled_hypervisors": ["fake"],
-    "tags": ["htools:iextags:web"],
-    "ipolicy": POLICY,
-}
-GROUP = {"uuid": "g", "name": "default", "alloc_policy": "preferred", "ipolicy": POLICY, "tags": []}
-NODE = {
-    "name": "node1",
-    "mtotal": 4096,
-    "mnode": 512,
-    "mfree": 3000,
-    "dtotal": 10240.4,
-    "dfree": 9000.6,
-    "ctotal": 8,
-    "cnos": 2,
-    "offline": False,
-    "drained": False,
-    "vm_capable": True,
-    "group.uuid": "g",
-    "ndparams": {"spindle_count": 3, "exclusive_storage": False, "cpu_speed": 1.5},
-    "tags": ["blue"],
-    "sptotal": None,
-    "spfree": None,
-}
-INSTANCE = {
-    "name": "web1",
-    "disk_usage": 1152,
-    "be/maxmem": 256,
-    "be/vcpus": 2,
-    "be/spindle_use": 1,
-    "be/auto_balance": True,
-    "status": "running",
-    "pnode": "node1",
-    "snodes": [],
-    "tags": [],
-    "disk_template": "file",
-    "disk.sizes": [1024],
-    "disk.spindles": [None],
-    "nic.networks": ["net"],
-}
-NETWORK = {"uuid": "net", "group_list": [["default", "bridged", "br0", ""]]}
-
-
-def answers(**changes: Any) -> Answers:
-    return Answers(
-        cluster=CLUSTER | changes.get("cluster", {}),
-        groups=[GROUP | changes.get("group", {})],
-        networks=[NETWORK],
-        nodes=[NODE | changes.get("node", {})],
-        instances=[INSTANCE | changes.get("instance", {})],
-    )
-
-
-def test_answers_of_the_master() -> None:
-    """What queries answer becomes a cluster."""
-    data = build_cluster(answers(), 4096)
-    node, instance = data.nodes[0], data.instances[0]
-    assert (node.total_disk, node.free_disk, node.node_memory) == (10240, 9001, 512)
-    assert (node.master, node.cpu_speed, node.spindles, node.node_cpus) == (True, 1.5, 3, 2)
-    assert data.groups[0].networks == ("net",)
-    assert (instance.disk, instance.disks[0].size, instance.nics) == (1152, 1024, ("net",))
-    assert instance.secondary == ""
-
-
-def test_static_memory() -> None:
-    """With KVM a node keeps a fixed amount of memory for itself."""
-    kvm = {"enabled_hypervisors": ["kvm"]}
-    assert build_cluster(answers(cluster=kvm), 1000).nodes[0].node_memory == 1000
-    assert build_cluster(answers(cluster=kvm), 0).nodes[0].node_memory == 512
-
-
-@pytest.mark.parametrize("change", [{"drained": True}, {"vm_capable": False}, {"mtotal": None}])
-def test_unusable_node(change: dict[str, Any]) -> None:
-    """A node that takes no instances, or does not answer, counts as offline."""
-    assert build_cluster(answers(node=change), 0).nodes[0].offline
-
-
-@pytest.mark.parametrize(
-    ("what", "change", "told"),
-    [
-        ("node", {"mtotal": "much"}, "node node1, mtotal: 'much'"),
-        ("node", {"group.uuid": "x"}, "node group: there is no group 'x'"),
-        ("instance", {"pnode": "x"}, "primary node: there is no node 'x'"),
-        ("instance", {"disk.sizes": None}, "instance web1, disk.sizes"),
-        ("group", {"ipolicy": {"minmax": 5}}, "group default, ipolicy"),
-    ],
-)
-def test_wrong_answers(what: str, change: dict[str, Any], told: str) -> None:
-    """What makes no sense is named."""
-    with pytest.raises(InputError) as caught:
-        build_cluster(answers(**{what: change}), 0)
-    assert told in str(caught.value)
 
 
 def test_simulation() -> None:
