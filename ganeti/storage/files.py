@@ -45,7 +45,7 @@ def folder(place: Place, make: bool = False) -> Iterator[int]:
 def _enter(above: int, name: str, make: bool) -> int:
     if make:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o750, dir_fd=above)
+            os.mkdir(name, 0o700, dir_fd=above)
             os.fsync(above)
     return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
 

@@ -20,7 +20,7 @@ class BlockDeviceContract:
     There must be room for some MiB, and no disks.
     """
 
-    timeout = 30
+    timeout = 90
     storage: Any
     """A provider, made by C{setUp}."""
 

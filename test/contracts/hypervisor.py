@@ -27,7 +27,7 @@ class HypervisorContract:
     The node must have at least 1 GiB of free memory, and no guests.
     """
 
-    timeout = 30
+    timeout = 90
     hypervisor: Any
     """A provider, made by C{setUp}."""
 

@@ -25,7 +25,7 @@ class TransportContract(TestCase):
     """
 
     __test__ = False
-    timeout = 30
+    timeout = 90
 
     async def make(self) -> Any:
         """A transport; C{NODE} serves C{self.callee}, C{OTHER} does not serve yet."""

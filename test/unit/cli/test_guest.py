@@ -31,7 +31,7 @@ def test_archive(tmp_path: Path) -> None:
         regular("empty", b""),
     ]
     done = subprocess.run(
-        ["cpio", "-i", "--quiet"], input=build_archive(entries), cwd=tmp_path, timeout=20
+        ["cpio", "-i", "--quiet"], input=build_archive(entries), cwd=tmp_path, timeout=60
     )
     assert done.returncode == 0
     assert os.readlink(tmp_path / "bin/sh") == "busybox"

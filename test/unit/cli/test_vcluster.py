@@ -128,10 +128,10 @@ def test_command_script(tmp_path: Path, name: str) -> None:
     setup(str(folder), nodes=1)
     command = folder / "node1.example.com" / "cmd"
     code = "echo $GANETI_ROOTDIR; echo $GANETI_HOSTNAME; command -v gnt-cluster"
-    done = subprocess.run([command, "sh", "-c", code], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([command, "sh", "-c", code], capture_output=True, text=True, timeout=60)
     expected = [str(folder / "node1.example.com"), "node1.example.com"]
     assert done.stdout.splitlines() == [*expected, str(ROOT / "bin" / "gnt-cluster")]
-    nothing = subprocess.run([command], capture_output=True, text=True, timeout=20)
+    nothing = subprocess.run([command], capture_output=True, text=True, timeout=60)
     assert (nothing.returncode, nothing.stderr[:6]) == (2, "Usage:")
 
 
@@ -140,7 +140,7 @@ def test_all_scripts(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     setup(str(folder), nodes=2)
     for script in ("start-all", "restart-all", "stop-all"):
-        done = subprocess.run([folder / script], capture_output=True, timeout=20)
+        done = subprocess.run([folder / script], capture_output=True, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -152,7 +152,7 @@ def test_init_script(tmp_path: Path) -> None:
     )
     init.chmod(0o755)
     setup(str(tmp_path / "c"), nodes=2, init_script=str(init))
-    done = subprocess.run([tmp_path / "c" / "start-all"], capture_output=True, timeout=20)
+    done = subprocess.run([tmp_path / "c" / "start-all"], capture_output=True, timeout=60)
     assert done.stdout == b"node1.example.com start\nnode2.example.com start\n"
     assert done.returncode == 1
 
@@ -162,13 +162,13 @@ def test_program(tmp_path: Path) -> None:
     program = [sys.executable, "-I", "-m", "ganeti.cli.vcluster"]
     options = ["-c", "1", "-p", "192.0.2", "-N", "-n", "eth9"]
     done = subprocess.run(
-        [*program, *options, tmp_path / "c"], capture_output=True, text=True, timeout=20
+        [*program, *options, tmp_path / "c"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
     assert "gnt-cluster init" in done.stdout
     warned = [ip for ip in ("192.0.2.2",) if f"Warning: {ip} is not an address" in done.stderr]
     assert warned == vcluster.missing_addresses(["192.0.2.2"])
-    bad = subprocess.run([*program, "-p", "x", "y"], capture_output=True, text=True, timeout=20)
+    bad = subprocess.run([*program, "-p", "x", "y"], capture_output=True, text=True, timeout=60)
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "'x' is no prefix" in bad.stderr
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti.hypervisor.libvirt.workers import Workers
 from ganeti.utils.aio import as_deferred
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Late(Exception):

@@ -492,7 +492,7 @@ class KilledAnywhereTests(TestCase):
 
 
 class SimulatedTests(TestCase):
-    timeout = 30
+    timeout = 90
 
     async def test_in_memory(self) -> None:
         """A simulated machine keeps disks and guests over its node daemon's lives."""

@@ -152,7 +152,7 @@ class ScriptedTests(SynchronousTestCase):
 
 
 class RealTests(TestCase):
-    timeout = 30
+    timeout = 90
 
     async def test_scripts(self) -> None:
         """Real scripts: stdin is empty, output is reported, failures too."""

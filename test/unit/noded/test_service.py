@@ -56,7 +56,7 @@ def record(**settings: Any) -> RoleRecord:
 class ServiceTests(TestCase):
     """On loopback, with files below a temporary root."""
 
-    timeout = 30
+    timeout = 90
 
     async def setUp(self) -> None:
         self.rig = NodedRig(NODE, record())

@@ -69,7 +69,7 @@ class ProgressTests(SynchronousTestCase):
 class LeftoversTests(TestCase):
     """Process groups of an earlier life."""
 
-    timeout = 20
+    timeout = 90
 
     def spawn(self, script: str = "sleep 100 & sleep 100") -> subprocess.Popen[bytes]:
         process = subprocess.Popen(["sh", "-c", script], start_new_session=True)

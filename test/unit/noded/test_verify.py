@@ -254,7 +254,7 @@ class ManyPeersTests(NodeCase):
 class PeerTests(TestCase):
     """Other nodes, over real sockets."""
 
-    timeout = 30
+    timeout = 90
 
     def setUp(self) -> None:
         self.root = tempfile.mkdtemp(prefix="verify-test-")

@@ -62,7 +62,7 @@ def encoded(*parts: Any) -> bytes:
 class HostileTests(TestCase):
     """A server on loopback, and raw connections to it."""
 
-    timeout = 30
+    timeout = 90
 
     async def setUp(self) -> None:
         self.callee = FunctionCallee(self.answer)

@@ -350,7 +350,7 @@ class OddNode(Factory):
 class OddNodeTests(TestCase):
     """What a hostile node answers does not hurt its caller."""
 
-    timeout = 20
+    timeout = 90
 
     async def setUp(self) -> None:
         self.node: Any = None

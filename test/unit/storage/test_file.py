@@ -112,7 +112,7 @@ class FileDetailsTests(SynchronousTestCase):
         self.assertEqual(stat.S_IMODE(status.st_mode), 0o600)
         self.assertGreater(status.st_blocks, 0)
         self.assertLess(status.st_blocks * 512, 1 << 20)
-        self.assertEqual(stat.S_IMODE(self.node.of(disk).parent.stat().st_mode), 0o750)
+        self.assertEqual(stat.S_IMODE(self.node.of(disk).parent.stat().st_mode), 0o700)
 
     def test_data_is_kept(self) -> None:
         """Making and growing a disk again keep its data."""

@@ -58,7 +58,7 @@ def test_kill() -> None:
         "from ganeti.utils import failpoints as f; f.configure('x:2=kill');"
         "f.reach('x'); print('first', flush=True); f.reach('x'); print('second')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.returncode == -9
     assert done.stdout == b"first\n"
 
