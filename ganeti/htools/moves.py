@@ -103,6 +103,7 @@ def opcode(action: str, instance: str) -> dict[str, object]:
             "OP_ID": "OP_INSTANCE_REPLACE_DISKS",
             "instance_name": instance,
             "early_release": False,
+            "ignore_ipolicy": False,
             "mode": "replace_new_secondary",
             "disks": [],
             "remote_node": target,
@@ -110,9 +111,11 @@ def opcode(action: str, instance: str) -> dict[str, object]:
     migrate: dict[str, object] = {
         "OP_ID": "OP_INSTANCE_MIGRATE",
         "instance_name": instance,
-        "allow_failover": True,
+        "allow_runtime_changes": False,
         "ignore_ipolicy": False,
         "cleanup": False,
+        "allow_failover": True,
+        "ignore_hvversions": True,
     }
     return migrate | ({"target_node": target} if target else {})
 

@@ -61,11 +61,11 @@ class FakeMaster:
 
     def _talk(self, connection: socket.socket) -> None:
         reader = FrameReader(MAX_REQUEST)
-        while data := connection.recv(65536):
+        while data := _receive(connection):
             for frame in reader.feed(data):
                 try:
                     connection.sendall(self._respond(json.loads(frame)) + END_OF_FRAME)
-                except HangUp:
+                except (HangUp, OSError):  # an OSError: the client is gone
                     return
 
     def _respond(self, request: dict[str, Any]) -> bytes:
@@ -78,6 +78,13 @@ class FakeMaster:
         except Exception as err:
             answer = {"success": False, "result": encode_error(err)}
         return json.dumps(answer).encode()
+
+
+def _receive(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except ConnectionError:
+        return b""
 
 
 class ScriptedMaster:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn, TextIO
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ganeti.cli.htools.options import Options
+
+if TYPE_CHECKING:
+    from ganeti.cli.progress import Progress
 
 
 class Abort(Exception):
@@ -40,6 +43,12 @@ class Console:
         """Text without a line's end, shown at once."""
         self._stdout.write(text)
         self._stdout.flush()
+
+    def progress(self, environ: Mapping[str, str]) -> Progress:
+        """Who is told what is waited for: the user, at a terminal."""
+        from ganeti.cli.progress import progress_for  # only those that wait need it
+
+        return progress_for(self._stdout, self._stderr, environ)
 
     def flush(self) -> None:
         """Show everything now."""

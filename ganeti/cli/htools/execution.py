@@ -2,113 +2,157 @@
 Carrying a solution out: its jobs are submitted to the master daemon, set by set (--exec).
 
 A set is what can be done at the same time; the next one is submitted when all jobs of the one
-before have succeeded. On an interrupt (SIGINT) nothing more is submitted, and the jobs under way
-are waited for; SIGTERM ends the program at once with status 2 (hbal(1), Signal handling).
+before have succeeded.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ganeti.cli.htools.console import Console
-from ganeti.errors import GanetiError
-from ganeti.htools.cluster import Cluster
-from ganeti.htools.moves import Step, jobs, jobsets
+from ganeti.cli.htools.interrupts import Interrupted, Interrupts, Left, noted_interrupts
+from ganeti.cli.jobs import FINAL, SUCCESS
+from ganeti.cli.progress import Progress
+from ganeti.errors import GanetiError, JobLost, decode_error
 from ganeti.luxi.client import Client
 
-PRIORITIES = {"low": 10, "normal": 0, "high": -10}
-_FINAL = ("success", "error", "canceled")
-_PAUSE_S = 1.0
-_DELAYS_S = (0.1, 0.1, 0.2, 0.2, 0.5)
+_REGISTERED = "Cancel request registered, will exit at the end of the current job set..."
+_LEFT = 2
+"""The exit status of a program that was ended while jobs go on."""
 
 
-class Interrupts:
-    """Whether an interrupt came."""
+class JobSet(NamedTuple):
+    """
+    Jobs that run at the same time.
 
-    def __init__(self) -> None:
-        self.wanted = False
+    @ivar what: what is done, for the user: "move web1, web2".
+    @ivar jobs: the opcodes of each.
+    """
 
-    def note(self, _number: int, _frame: FrameType | None) -> None:
-        """Remember it."""
-        self.wanted = True
+    what: str
+    jobs: tuple[tuple[dict[str, Any], ...], ...]
 
 
-def execute(console: Console, cluster: Cluster, steps: Sequence[Step], socket: str) -> int:
-    """Submit the jobs of these steps and wait for them; the exit status."""
-    sets = jobsets(tuple(steps))
-    if console.options.first_job_group:
-        sets = sets[:1]
-    with Client(socket) as client, _handled_signals() as interrupts:
-        for jobset in sets:
-            if interrupts.wanted:
-                console.note("Exiting early due to user request, no jobs are left running.")
+def execute(
+    console: Console, sets: Sequence[JobSet], socket: str, environ: Mapping[str, str]
+) -> int:
+    """Submit the sets one after another; the exit status."""
+    with Client(socket) as client, noted_interrupts() as interrupts:
+        execution = _Execution(console, client, interrupts, console.progress(environ))
+        try:
+            return execution.run(sets)
+        except Left:
+            console.note(execution.what_goes_on())
+            return _LEFT
+        except GanetiError as err:
+            console.note(f"Error: {err}")
+            console.note(execution.what_goes_on())
+            return 1
+
+
+class _Execution:
+    def __init__(
+        self, console: Console, client: Client, interrupts: Interrupts, progress: Progress
+    ) -> None:
+        self._console = console
+        self._client = client
+        self._interrupts = interrupts
+        self._progress = progress
+        self._submitting = False
+        self._running: list[int] = []
+
+    def run(self, sets: Sequence[JobSet]) -> int:
+        """All of it; the exit status."""
+        for done, jobset in enumerate(sets):
+            if self._interrupts.wanted:
+                self._console.note(
+                    f"Exiting early due to user request: {_count(done, 'job set')} submitted,"
+                    f" all jobs ended well; {_not_submitted(sets[done:])}"
+                )
                 return 0
-            names = ", ".join(cluster.short(step.instance) for step in jobset)
-            console.out(f"Executing jobset for instances {names}")
-            console.flush()
-            if not run_jobs(console, client, [_opcodes(console, step) for step in jobset]):
+            self._console.verbose(3, f"Job set {done + 1} of {len(sets)}: {jobset.what}")
+            if not self._run_set(jobset):
+                if rest := sets[done + 1 :]:
+                    self._console.note(f"Aborting: {_not_submitted(rest)}")
                 return 1
-    return 0
+        return 0
+
+    def what_goes_on(self) -> str:
+        """What is told when the program ends before its jobs."""
+        if self._submitting:
+            return "Ended while jobs were being submitted; 'gnt-job list' tells if they were"
+        if not self._running:
+            return "Ended; no jobs are left running"
+        ids = " ".join(map(str, self._running))
+        return f"Ended; these jobs go on, and can be followed with 'gnt-job watch': {ids}"
+
+    def _run_set(self, jobset: JobSet) -> bool:
+        """Submit and wait; whether all was well."""
+        self._submitting = True
+        answers = self._client.submit_many_jobs(jobset.jobs)
+        self._running = [int(answer) for accepted, answer in answers if accepted]
+        self._submitting = False
+        refusals = {str(answer) for accepted, answer in answers if not accepted}
+        if self._running:
+            self._console.out(f"Got job IDs {', '.join(map(str, self._running))}")
+        for refusal in sorted(refusals):
+            self._console.note(f"Error: cannot {jobset.what}: job not taken: {refusal}")
+        self._console.flush()
+        return self._wait_for_all() and not refusals
+
+    def _wait_for_all(self) -> bool:
+        """Wait until all running jobs have ended; tells of those that failed."""
+        good = True
+        with self._progress.waiting(total=len(self._running)):
+            while self._running:
+                why = self._wait_for(self._running[0])
+                job_id = self._running.pop(0)
+                self._progress.advance()
+                if why is not None:
+                    good = False
+                    with self._progress.paused():
+                        self._console.note(f"Error: job {job_id} {why}")
+        return good
+
+    def _wait_for(self, job_id: int) -> str | None:
+        """Wait until a job has ended; what went wrong, or None."""
+        known: list[Any] | None = None
+        serial = 0
+        while known is None or known[0] not in FINAL:
+            change = self._change(job_id, known, serial)
+            if change is None:
+                continue
+            known, entries = change
+            if known is None or known[0] is None:
+                return "is not in the queue any more: how it ended is not known"
+            serial = max([serial, *(int(entry[0]) for entry in entries)])
+            self._progress.now(f"Job {job_id} is {known[0]}")
+        return None if known[0] == SUCCESS else self._why(job_id, known[0])
+
+    def _change(self, job_id: int, known: list[Any] | None, serial: int) -> Any:
+        try:
+            with self._interrupts.waiting():
+                return self._client.wait_for_job_change(job_id, ["status"], known, serial)
+        except JobLost:
+            return None, ()
+        except Interrupted:
+            self._client.close()  # its answer would be taken for that of the next request
+            with self._progress.paused():
+                self._console.note(_REGISTERED)
+            return None
+
+    def _why(self, job_id: int, status: str) -> str:
+        """How a job ended that did not end well."""
+        row = self._client.query_jobs([job_id], ["opstatus", "opresult"])[0]
+        results = zip(row[0] or (), row[1] or (), strict=False)
+        first = next((result for state, result in results if state == "error"), None)
+        return f"was {status}" if first is None else f"has failed: {decode_error(first)}"
 
 
-def _opcodes(console: Console, step: Step) -> list[dict[str, Any]]:
-    options = console.options
-    text = options.reason or "balancing"
-    reason = [["hbal", text, time.time_ns()]]
-    priority = PRIORITIES[options.priority or "normal"]
-    return [{**opcode, "reason": reason, "priority": priority} for opcode in jobs(step)]
+def _not_submitted(sets: Sequence[JobSet]) -> str:
+    return f"{_count(len(sets), 'job set')} not submitted ({'; '.join(each.what for each in sets)})"
 
 
-def run_jobs(console: Console, client: Client, wanted: list[list[dict[str, Any]]]) -> bool:
-    """Submit these jobs and wait for all of them; whether each succeeded."""
-    answers = client.call("SubmitManyJobs", [wanted])
-    submitted = [int(answer) for accepted, answer in answers if accepted]
-    for refusal in (answer for accepted, answer in answers if not accepted):
-        console.note(f"Error: a job was not taken: {refusal}")
-    console.out(f"Got job IDs {', '.join(map(str, submitted))}")
-    console.flush()
-    good = wait_for(console, client, submitted)
-    return good and len(submitted) == len(wanted)
-
-
-def wait_for(console: Console, client: Client, job_ids: list[int]) -> bool:
-    """Wait until all these jobs have ended; tells of those that failed."""
-    delays = iter(_DELAYS_S)
-    while True:
-        rows = client.call("QueryJobs", [job_ids, ["id", "status", "opresult"]])
-        statuses = {job_id: _status(row) for job_id, row in zip(job_ids, rows, strict=True)}
-        if all(status in _FINAL for status in statuses.values()):
-            break
-        time.sleep(next(delays, _PAUSE_S))
-    failed = [job_id for job_id in job_ids if statuses[job_id] != "success"]
-    for job_id in failed:
-        console.note(f"Error: job {job_id} ended with status {statuses[job_id]}")
-    return not failed
-
-
-def _status(row: Sequence[Any] | None) -> str:
-    if row is None:
-        raise GanetiError("A job is gone from the queue: its end is not known")
-    return str(row[1])
-
-
-@contextmanager
-def _handled_signals() -> Iterator[Interrupts]:
-    interrupts = Interrupts()
-    before = signal.signal(signal.SIGINT, interrupts.note)
-    term = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, term)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(2)
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

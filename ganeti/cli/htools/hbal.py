@@ -136,9 +136,13 @@ def _execute(
     if source.kind != "luxi":
         abort("hbal: Execution of commands possible only on LUXI")
     from ganeti.cli.htools.execution import execute
+    from ganeti.cli.htools.jobsteps import move_sets, opcode_head
 
     assert isinstance(source.address, str)
-    return execute(console, cluster, steps, source.address)
+    sets = move_sets(cluster, steps, opcode_head("hbal", "rebalancing via hbal", console.options))
+    if console.options.first_job_group:
+        sets = sets[:1]
+    return execute(console, sets, source.address, environ)
 
 
 def _small(value: float) -> str:

@@ -78,14 +78,10 @@ def _execute(console: Console, plan: SqueezePlan, environ: Mapping[str, str]) ->
     if plan.action is Action.NOTHING:
         return 0
     from ganeti.cli.htools.execution import execute
-    from ganeti.cli.htools.powering import power_nodes, tag_nodes
+    from ganeti.cli.htools.jobsteps import opcode_head
+    from ganeti.cli.htools.powering import squeeze_sets
 
     assert isinstance(source.address, str)
-    if plan.action is Action.ONLINE:
-        powered = power_nodes(console, source.address, plan.nodes, on=True)
-        return powered or execute(console, plan.cluster, plan.steps, source.address)
-    return (
-        execute(console, plan.cluster, plan.steps, source.address)
-        or tag_nodes(console, source.address, plan.nodes, STANDBY_TAG)
-        or power_nodes(console, source.address, plan.nodes, on=False)
-    )
+    verb = "expanding" if plan.action is Action.ONLINE else "condensing"
+    head = opcode_head("hsqueeze", f"{verb} by {len(plan.nodes)} nodes", console.options)
+    return execute(console, squeeze_sets(plan, head), source.address, environ)
