@@ -9,8 +9,9 @@ import numpy as np
 from ganeti.htools.drift import drift, levels
 from ganeti.htools.field import Field
 from ganeti.htools.moves import Kind, Move
+from ganeti.htools.shapes import SHAPES
 from ganeti.htools.tables import Flags, Floats
-from ganeti.htools.trial import SHAPES, Trial
+from ganeti.htools.trial import Trial
 
 # So many pairs of instance and target are tried at once: what fits the processor's cache.
 BATCH = 1 << 14

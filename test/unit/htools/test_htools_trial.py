@@ -16,8 +16,9 @@ from ganeti.htools.newcomer import Newcomer
 from ganeti.htools.records import Disk, Instance
 from ganeti.htools.score import score
 from ganeti.htools.search import Search
+from ganeti.htools.shapes import SHAPES
 from ganeti.htools.state import State
-from ganeti.htools.trial import SHAPES, Trial
+from ganeti.htools.trial import Trial
 from ganeti.model.templates import DiskTemplate
 
 SEEDS = st.integers(min_value=0, max_value=1 << 30)
