@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import msgspec
 from twisted.internet.defer import CancelledError
@@ -21,7 +21,13 @@ from ganeti.model.allocators import HailParameters, parse_hail_parameters
 from ganeti.model.config import Configuration
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.operations.allocators.answers import read_answer
-from ganeti.operations.allocators.hail import thd_answer, thd_document, thd_explain
+from ganeti.operations.allocators.hail import (
+    Inquiry,
+    thd_answer,
+    thd_document,
+    thd_explain,
+    thd_reasoned_answer,
+)
 from ganeti.operations.allocators.interface import IInstanceAllocator
 from ganeti.operations.allocators.programs import Consult, run_program
 from ganeti.operations.allocators.requests import Allocate, AllocatorRequest, parse
@@ -34,7 +40,6 @@ from ganeti.store.thread import Runs
 from ganeti.utils.aio import KeyedLock, with_timeout
 from ganeti.utils.allocators import BUILT_IN, find_allocator
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 COMPUTING_LIMIT_S = 600.0
@@ -99,7 +104,7 @@ class Allocators:
                 printed = await self._run(consult, name, stock, request)
                 answer = read_answer(printed, name, request, self._config)
             else:
-                answer = await self._answer(stock, request)
+                answer = await self._compute(thd_reasoned_answer, self._inquiry(stock, request))
             if answer.success and reserve is not None:
                 reserve(answer)
                 self._promise(job_id, request, answer)
@@ -112,7 +117,8 @@ class Allocators:
         async with self._turns.hold(_TURN):
             if program:
                 return await self._run(consult, name, stock, request)
-            return msgspec.json.encode(await self._answer(stock, request)) + b"\n"
+            answer = await self._compute(thd_answer, self._inquiry(stock, request))
+            return msgspec.json.encode(answer) + b"\n"
 
     def _is_program(self, name: str) -> bool:
         """
@@ -134,26 +140,35 @@ class Allocators:
         self, consult: Consult, name: str, stock: Stock, request: AllocatorRequest
     ) -> bytes:
         """What a program prints."""
-        config = self._config
-        document = await self._compute(thd_document, config, stock, self._claims(), request)
-        return await run_program(consult, config, name, document)
-
-    async def _answer(self, stock: Stock, request: AllocatorRequest) -> Answer:
-        """What the built-in one says."""
-        config, claims, parameters = self._config, self._claims(), self._parameters()
-        return await self._compute(thd_answer, config, stock, claims, request, parameters)
+        inquiry = self._inquiry(stock, request, program=True)
+        document = await self._compute(thd_document, inquiry)
+        return await run_program(consult, inquiry.config, name, document)
 
     async def explain(self, request: AllocatorRequest) -> Sequence[str]:
         """See L{IInstanceAllocator.explain}."""
         stock = await self._take_stock(request)
-        return await self._compute(
-            thd_explain, self._config, stock, self._claims(), request, self._parameters()
-        )
+        return await self._compute(thd_explain, self._inquiry(stock, request))
 
     async def document(self, request: AllocatorRequest) -> bytes:
         """See L{IInstanceAllocator.document}."""
         stock = await self._take_stock(request)
-        return await self._compute(thd_document, self._config, stock, self._claims(), request)
+        return await self._compute(thd_document, self._inquiry(stock, request, program=True))
+
+    def _inquiry(
+        self, stock: Stock, request: AllocatorRequest, *, program: bool = False
+    ) -> Inquiry:
+        """
+        The request as things are now.
+
+        @raise OpPrereqError: the cluster's parameters are none that the built-in allocator takes.
+        """
+        return Inquiry(
+            config=self._config,
+            stock=stock,
+            claims=self._claims(),
+            request=request,
+            parameters=HailParameters() if program else self._parameters(),
+        )
 
     @property
     def _config(self) -> Configuration:
@@ -168,14 +183,14 @@ class Allocators:
         own = cluster.default_iallocator == BUILT_IN
         return parse_hail_parameters(cluster.default_iallocator_params if own else {})
 
-    async def _compute(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _compute(self, function: Callable[[Inquiry], T], inquiry: Inquiry) -> T:
         """
         Run C{function} in the computing thread.
 
         @raise OpExecError: it failed, whatever the reason, or took too long.
         """
         late = OpExecError(f"Choosing nodes took longer than {COMPUTING_LIMIT_S:.0f} s")
-        running = self._computing.run(function, *args, **kwargs)
+        running = self._computing.run(function, inquiry)
         try:
             return await with_timeout(running, COMPUTING_LIMIT_S, self._clock, late)
         except CancelledError:

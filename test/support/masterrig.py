@@ -39,7 +39,7 @@ from ganeti.rpc.envelope import build_error, build_ok, parse_envelope
 from ganeti.rpc.transport import INodeTransport, NodeAddress
 from ganeti.store.commit import Store
 from ganeti.store.memory_journal import MemoryJournal
-from ganeti.store.thread import InPlace
+from ganeti.store.thread import InPlace, Runs
 from ganeti.utils.randomness import SeededRandomness
 from ganeti.utils.threads import NoThreads
 from support.fakejob import FakeResolver
@@ -109,6 +109,7 @@ class MasterRig:
         answers: Mapping[type, Any] | None = None,
         units: Mapping[str, type[Unit[Any, Any]]] = UNITS,
         config: Configuration | None = None,
+        computing: Runs | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(START)
@@ -117,6 +118,7 @@ class MasterRig:
         self.box = SecretBox(Fernet.generate_key())
         self.transport = TableTransport(answers or {})
         self.units = units
+        self.computing = computing or InPlace()
         self.fatal: list[Exception] = []
         self.now(self._fill(config or make_config()))
         self.start()
@@ -142,7 +144,7 @@ class MasterRig:
                 files=dict,
                 noded_port=1811,
                 threads=NoThreads(),
-                computing=InPlace(),
+                computing=self.computing,
                 term=1,
                 on_fatal=self.fatal.append,
             )
