@@ -1,75 +1,44 @@
-"""Why an instance goes where it goes, or nowhere (--explain)."""
+"""Why a new instance goes where it goes, or nowhere (--explain)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
-from ganeti.htools.allocation import (
-    FAILURES,
-    AllocationOptions,
-    Failure,
-    allocate,
-    group_nodes,
-    redundant_with,
-)
-from ganeti.htools.balance import BalanceOptions, apply_steps, balance
-from ganeti.htools.cluster import Cluster, find_group
-from ganeti.htools.field import Field
-from ganeti.htools.measures import WEIGHTS, measure
-from ganeti.htools.moves import Step
-from ganeti.htools.newcomer import Newcomer
-from ganeti.htools.records import Group, Instance, Policy
-from ganeti.htools.score import Metric
-from ganeti.htools.shortage import (
-    UNITS,
-    Shortage,
-    primary_shortages,
-    secondary_shortages,
-    words,
-)
-from ganeti.htools.specs import policy_failure
-from ganeti.htools.state import State
-from ganeti.htools.tables import Floats
+from ganeti.htools.advice import Advice, advise
+from ganeti.htools.allocation import Allocation, AllocationOptions, Failure, allocate
+from ganeti.htools.candidatelines import candidate_lines
+from ganeti.htools.candidates import Candidate, Candidates, allocation_candidates
+from ganeti.htools.cluster import Cluster
+from ganeti.htools.globaln1 import failing_nodes
+from ganeti.htools.reasons import counted, reason_lines
+from ganeti.htools.records import Instance
 
 USUAL = AllocationOptions()
-# The terms of the score are told of so many of the best.
-DETAILED = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A node, or a pair of nodes, that was looked at."""
-
-    nodes: tuple[str, ...]
-    group: str
-    score: float | None
-    """None: it does not fit."""
-    terms: tuple[Metric, ...] = ()
-    """What makes the score; of the best that fit."""
-    failure: Failure | None = None
-    constraint: str = ""
-    """The first constraint that fails, in words, with the numbers; empty: none."""
-    short_by: float = 0.0
-    """How far it is from fitting, in the constraint's own unit."""
-    cost: float = 0.0
-    """How far in all, in parts of what is asked."""
-    remedy: str = ""
-    """What would make it fit."""
+# So many candidates are told one by one; the others by their reasons.
+TOLD = 10
+# With -v all are told, and so many of the best with the terms of their scores.
+DETAILED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All candidates, best first, and what to do when none fits."""
+    """What became of all candidates, and what to do when none fits."""
 
     summary: str
-    """A sentence an admin can act on."""
-    candidates: tuple[Candidate, ...]
-    cheapest: str
-    """The cheapest change that would make it fit; empty: it fits."""
+    """A sentence or two that an admin can act on."""
+    found: Candidates
+    """All of them."""
+    advice: Advice
+    """What would make it fit, when nothing does."""
+    chosen: tuple[str, ...]
+    """Full names; empty: it fits nowhere."""
+
+    def candidates(self, most: int | None = None) -> list[Candidate]:
+        """The best first, then those that are nearest."""
+        places = self.found.ranked()[:most]
+        return list(self.found.each(places, TOLD if most == TOLD else DETAILED))
 
 
 def explain_allocation(
@@ -80,237 +49,106 @@ def explain_allocation(
 ) -> Explanation:
     """Look at every candidate, and say what becomes of it."""
     chosen = allocate(cluster, instance, node_count, options)
-    if options.group is not None:
-        cluster = cluster.select(cluster.groups[find_group(cluster, options.group)])
-    looking = Looking(cluster, instance, node_count, options)
-    candidates = sorted(looking.candidates(), key=rank)
+    found = allocation_candidates(cluster, instance, node_count, options)
     if chosen.nodes:
-        summary = (
-            f"{instance.name} goes to {', '.join(chosen.nodes)} in the group {chosen.group}: the "
-            f"lowest score ({chosen.score:.8f}) of {chosen.successes} places that would do."
-        )
-        return Explanation(summary=summary, candidates=tuple(candidates), cheapest="")
-    near = min(candidates, key=lambda one: one.cost, default=None)
-    cheapest = near.remedy if near is not None else "There is no node to look at."
-    why = f" Nearest is {'/'.join(near.nodes)}: {near.constraint}." if near is not None else ""
-    summary = f"{instance.name} fits nowhere.{why} {cheapest}"
-    return Explanation(summary=summary, candidates=tuple(candidates), cheapest=cheapest)
+        summary, advice = success(cluster, instance, chosen, found), Advice()
+    else:
+        summary, advice = failure(found, node_count)
+    return Explanation(summary=summary, found=found, advice=advice, chosen=chosen.nodes)
 
 
-def rank(candidate: Candidate) -> tuple[bool, float]:
-    """Those that fit by their score, then the others by how far they are from it."""
-    fits = candidate.score is not None
-    return (not fits, candidate.score if candidate.score is not None else candidate.cost)
+def why_not(
+    cluster: Cluster, instance: Instance, node_count: int, options: AllocationOptions = USUAL
+) -> str:
+    """Why an instance that fits nowhere does not, and the cheapest change: a sentence or two."""
+    found = allocation_candidates(cluster, instance, node_count, options)
+    return failure(found, node_count)[0]
 
 
-class Looking:
-    """An instance, and the places that are looked at."""
+def success(cluster: Cluster, instance: Instance, chosen: Allocation, found: Candidates) -> str:
+    """Where it goes, and why there."""
+    names = "/".join(cluster.short(node) for node in chosen.nodes)
+    text = f"{instance.name} goes to {names} in the group {chosen.group}: "
+    fitting = counted(found, found.fits)
+    text += f"the score is {chosen.score:.8f} then, the lowest of {fitting} that would do."
+    lower = found.scores[found.fits] < chosen.score - 1e-9
+    dropped = chosen.failures.get(Failure.N1, 0)
+    if dropped:
+        text += f" {dropped} better ones are left out: a node could not fail then (N+1)."
+    elif lower.any():
+        text += f" {int(lower.sum())} better ones are in groups that are the last resort."
+    return text
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        instance: Instance,
-        node_count: int,
-        options: AllocationOptions,
-    ) -> None:
-        placeless = msgspec.structs.replace(instance, primary="", secondary="")
-        self.instance, self.options, self.node_count = placeless, options, node_count
-        self.state = State(cluster.with_instances([*cluster.instances, placeless]))
-        field = Field(self.state, strict=not options.ignore_soft_errors)
-        self.newcomer = Newcomer(field, len(cluster.instances))
-        self.names = [cluster.short(node.name) for node in cluster.nodes]
-        self.running: dict[int, list[Shortage]] = {}
-        self.scores = self._all_scores()
 
-    def candidates(self) -> Iterator[Candidate]:
-        """All of them; scores and terms of those that fit."""
-        fitting: list[tuple[float, tuple[int, ...], Group]] = []
-        for group in self.state.cluster.groups:
-            refusal = self._group_refuses(group)
-            for nodes in self._places(group):
-                wrong = self._wrong(nodes)
-                if refusal or wrong:
-                    yield self._refused(nodes, group, wrong, refusal)
-                else:
-                    fitting.append((self._score(nodes), nodes, group))
-        fitting.sort(key=lambda each: each[0])
-        for position, (score, nodes, group) in enumerate(fitting):
-            if position < DETAILED:
-                yield self._detailed(nodes, group, score)
-            else:
-                yield Candidate(nodes=self._named(nodes), group=group.name, score=score)
+def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:
+    """Why it goes nowhere, and what to do."""
+    name, ranked = found.instance.name, found.ranked()
+    place = int(ranked[0]) if len(ranked) else None
+    if place is None:
+        why = no_place(found, node_count)
+    elif not found.fits[place]:
+        why = nearest(found, place)
+    else:
+        why = not_redundant(found, place)
+        if not why:
+            return f"{name} fits, on {'/'.join(found.place_names(place))} for instance.", Advice()
+    advice = advise(found, place, node_count)
+    remedy = advice.words(found.cluster, found.instance)
+    return f"{name} fits nowhere: {why}.{f' {remedy}' if remedy else ''}", advice
 
-    def _all_scores(self) -> Floats:
-        """By node, or [primary, secondary]; whether it fits or not."""
-        if self.node_count == 1:
-            return self.newcomer.scores()
-        every = np.arange(self.state.nodes.count)
-        return self.newcomer.pair_scores(every[:, None], every)
 
-    def _places(self, group: Group) -> Iterator[tuple[int, ...]]:
-        wanted = self.options.restrict_to
-        nodes = [
-            index
-            for index, node in enumerate(self.state.cluster.nodes)
-            if node.group == group.uuid and (wanted is None or node.name in wanted)
-        ]
-        if self.node_count == 1:
-            yield from ((node,) for node in nodes)
-        else:
-            yield from ((one, two) for one in nodes for two in nodes if one != two)
+def no_place(found: Candidates, node_count: int) -> str:
+    """There are too few nodes."""
+    restricted = " of those that it is restricted to" if found.options.restrict_to else ""
+    if node_count not in (1, 2):
+        return f"{node_count} nodes are asked for, and instances have one or two"
+    wanted = "it needs two nodes in one group" if node_count == 2 else "there is no node"
+    largest = int(np.bincount(found.state.nodes.group, minlength=1).max(initial=0))
+    if node_count == 1 or not largest:
+        return f"{wanted}{restricted}"
+    return f"{wanted}, and no group has more than one{restricted}"
 
-    def _group_refuses(self, group: Group) -> str:
-        """Why nothing in the group does; empty: it may."""
-        instance, cluster = self.instance, self.state.cluster
-        for network in instance.nics:
-            if network and network not in group.networks:
-                return f"the group {group.name} is not connected to the network {network}"
-        nodes = group_nodes(self.state, group, None)
-        exclusive = bool(nodes) and all(self.state.nodes.exclusive[node] for node in nodes)
-        failure = policy_failure(instance, cluster.group_policy(group), exclusive)
-        if failure is not None:
-            return (
-                f"the instance policy of the group {group.name} does not allow it: "
-                f"{size_words(instance, failure, cluster.group_policy(group))}"
-            )
-        if group.alloc_policy.value == "unallocable" and not self.options.group:
-            return f"the group {group.name} is not to be allocated in"
+
+def not_redundant(found: Candidates, place: int) -> str:
+    """What happens when a node fails is against it; empty: it is not."""
+    before = failing_nodes(found.state)
+    _terms, failing = found.placed(place)
+    if not failing:
         return ""
-
-    def _wrong(self, nodes: tuple[int, ...]) -> list[Shortage]:
-        if nodes[0] not in self.running:
-            self.running[nodes[0]] = primary_shortages(self.newcomer, nodes[0])
-        found = self.running[nodes[0]]
-        if len(nodes) > 1:
-            found = found + secondary_shortages(self.newcomer, *nodes)
-        return found
-
-    def _score(self, nodes: tuple[int, ...]) -> float:
-        return float(self.scores[nodes])
-
-    def _terms(self, nodes: tuple[int, ...]) -> tuple[Metric, ...]:
-        state, row = self.state, self.newcomer.instance
-        state.place(row, nodes[0], nodes[1] if len(nodes) > 1 else -1)
-        values = measure(state)
-        state.place(row, -1, -1)
-        return tuple(Metric(name, weight, values[name]) for name, weight in WEIGHTS.items())
-
-    def _named(self, nodes: tuple[int, ...]) -> tuple[str, ...]:
-        return tuple(self.names[node] for node in nodes)
-
-    def _detailed(self, nodes: tuple[int, ...], group: Group, score: float) -> Candidate:
-        """One of the best, with its terms, and checked for what happens when a node fails."""
-        terms, names = self._terms(nodes), self._named(nodes)
-        if self.options.capacity_checks and not redundant_with(self.newcomer, nodes):
-            reason = "a node could fail whose instances could not all be started elsewhere then"
-            return Candidate(
-                nodes=names,
-                group=group.name,
-                score=None,
-                terms=terms,
-                failure=Failure.N1,
-                constraint=reason,
-                cost=1.0,
-                remedy=f"Add a node to {group.name}, or use --no-capacity-checks.",
-            )
-        return Candidate(nodes=names, group=group.name, score=score, terms=terms)
-
-    def _refused(
-        self, nodes: tuple[int, ...], group: Group, wrong: list[Shortage], refusal: str
-    ) -> Candidate:
-        names = self._named(nodes)
-        cost = sum(each.cost for each in wrong) + (1000.0 if refusal else 0.0)
-        first = wrong[0] if wrong else None
-        if refusal or first is None:
-            remedy = f"Ask for another size or place, or change the group {group.name}."
-            return Candidate(
-                nodes=names,
-                group=group.name,
-                score=None,
-                constraint=refusal,
-                cost=cost,
-                remedy=remedy,
-            )
-        return Candidate(
-            nodes=names,
-            group=group.name,
-            score=None,
-            failure=FAILURES.get(first.code),
-            constraint=words(first, self.names[first.node]),
-            short_by=first.short_by,
-            cost=cost,
-            remedy=self._remedy(wrong),
-        )
-
-    def _remedy(self, wrong: list[Shortage]) -> str:
-        parts = [self._advice(each) for each in wrong]
-        return f"It would fit there after this: {'; '.join(dict.fromkeys(parts))}."
-
-    def _advice(self, shortage: Shortage) -> str:
-        name = self.names[shortage.node]
-        unit = UNITS.get(shortage.code)
-        if unit is None:
-            known = {"OFFLINE": f"bring {name} back", "TAGS": f"move the like instance off {name}"}
-            return known[shortage.code.name]
-        less = shortage.needed - shortage.short_by
-        advice = f"free {shortage.short_by:.0f} more {unit} on {name}"
-        return advice + (f" (or ask for {less:.0f})" if less > 0 else "")
+    text = f"there is room on {counted(found, found.fits)}, but {found.doomed(before or failing)}"
+    return f"{text}{', even without it' if before else ''} (--no-capacity-checks ignores that)"
 
 
-def size_words(instance: Instance, failure: Failure, policy: Policy) -> str:
-    """What of an instance's size a policy does not allow, and what it does."""
-    match failure:
-        case Failure.MEMORY:
-            what, asked, field = "MiB of memory", instance.memory, "memory"
-        case Failure.DISK:
-            sizes = [disk.size for disk in instance.disks]
-            what, asked, field = "MiB a disk", max(sizes, default=0), "disk"
-        case Failure.CPU:
-            what, asked, field = "virtual CPUs", instance.vcpus, "cpus"
-        case Failure.DISK_COUNT:
-            what, asked, field = "disks", len(instance.disks), "disk_count"
-        case _:
-            what, asked, field = "of spindle use", instance.spindle_use, "spindle_use"
-    allowed = " or ".join(
-        f"{getattr(one.least, field)} to {getattr(one.most, field)}" for one in policy.ranges
-    )
-    return f"{asked} {what} asked, {allowed} allowed"
+def nearest(found: Candidates, place: int) -> str:
+    """What keeps it from the place where least does."""
+    if not found.state.nodes.online.any():
+        return "all nodes are offline, drained or cannot have instances"
+    constraint = found.constraint(place)
+    if found.places.count == 1 or found.refusals[found.groups[place]]:
+        return constraint
+    count = counted(found, np.ones(found.places.count, dtype=bool))
+    return f"{'/'.join(found.place_names(place))} comes nearest of {count}, but {constraint}"
 
 
-def explanation_lines(explanation: Explanation, limit: int | None = None) -> list[str]:
-    """For people to read."""
+def explanation_lines(explanation: Explanation, verbose: bool = False) -> list[str]:
+    """
+    For people to read.
+
+    @param verbose: every candidate; else the first ten, and groups of the others.
+    """
     lines = [explanation.summary]
-    for candidate in explanation.candidates[:limit]:
-        nodes = "/".join(candidate.nodes)
-        if candidate.score is None:
-            lines.append(f"  {nodes}: no: {candidate.constraint}")
-            continue
-        terms = ", ".join(
-            f"{each.name} {each.weight * each.value:.4f}" for each in candidate.terms if each.value
-        )
-        lines.append(f"  {nodes}: score {candidate.score:.8f}" + (f" ({terms})" if terms else ""))
-    left = len(explanation.candidates) - len(lines) + 1
-    return lines + ([f"  and {left} more"] if left > 0 else [])
-
-
-def step_lines(before: Cluster, step: Step) -> list[str]:
-    """Why a step of a balancing plan is made: what it changes in the score's terms."""
-    old = measure(State(before))
-    new = measure(State(apply_steps(before, (step,))))
-    changes = [(weight * (new[name] - old[name]), name) for name, weight in WEIGHTS.items()]
-    told = [f"{name} {change:+.4f}" for change, name in sorted(changes) if abs(change) >= 5e-5]
-    return [f"  {step.instance}: {', '.join(told)}"]
-
-
-def stuck_lines(cluster: Cluster, options: BalanceOptions) -> list[str]:
-    """Why balancing ends: the best move that is left, and why it is not made."""
-    free = replace(options, min_gain=0.0, min_gain_limit=0.0, max_steps=1)
-    left = balance(cluster, free)
-    if not left.steps:
-        return ["  No allowed move makes the score lower."]
-    step, gain = left.steps[0], left.initial_score - left.final_score
-    return [
-        f"  The best move left, {step.instance} to {step.new_primary}"
-        + (f":{step.new_secondary}" if step.new_secondary else "")
-        + f", gains {gain:.6f}: less than --min-gain asks, or --max-length is reached."
-    ]
+    found = explanation.found
+    if not found.places.count:
+        return lines
+    if verbose:
+        title, candidates = "All places, the best first:", explanation.candidates()
+    else:
+        title = "The best places:" if explanation.chosen else "The nearest places:"
+        candidates = explanation.candidates(TOLD)
+    lines += [title, *candidate_lines(candidates, together=not verbose)]
+    left = int(found.fits.sum()) - len([one for one in candidates if one.score is not None])
+    if left > 0 and not verbose:
+        worst = float(found.scores[found.fits].max())
+        lines.append(f"  and {left} more that fit, with scores up to {worst:.8f}")
+    reasons = reason_lines(found)
+    return lines + (["What is refused:", *(f"  {line}" for line in reasons)] if reasons else [])

@@ -7,7 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ganeti.htools.newcomer import Code, Newcomer
-from ganeti.htools.tables import MEM, Floats
+from ganeti.htools.tables import CPU, DISK, MEM, SPIN, Flags, Floats, Ints
+
+
+class Rule(NamedTuple):
+    """One rule, looked at for all nodes, or for all pairs of a list."""
+
+    code: Code
+    needed: Floats
+    there: Floats
+    short: Floats
+    """How much more has to be there; 0: the rule is kept."""
 
 
 class Shortage(NamedTuple):
@@ -17,16 +27,9 @@ class Shortage(NamedTuple):
     node: int
     needed: float
     there: float
-    """What is there for it."""
     short_by: float
-    """How much more would do."""
-
-    @property
-    def cost(self) -> float:
-        """How much that is, compared with what is asked; what cannot be bought is dear."""
-        if self.code in (Code.OFFLINE, Code.TAGS):
-            return 100.0
-        return self.short_by / max(self.needed, 1.0)
+    second: bool
+    """The node would hold the copy."""
 
 
 UNITS = {
@@ -41,91 +44,163 @@ UNITS = {
 }
 
 
-def primary_shortages(newcomer: Newcomer, node: int) -> list[Shortage]:
-    """What keeps a node from running the instance, in the order of the rules."""
-    limits, state = newcomer.limits, newcomer.state
-    if not state.nodes.online[node]:
-        return [Shortage(Code.OFFLINE, node, 0.0, 0.0, 0.0)]
-    found = [less_than(Code.MEMORY, node, newcomer.memory, limits.memory)]
-    found += disk_shortages(newcomer, node)
-    if newcomer.field.strict:
-        if newcomer.counted:
-            found.append(less_than(Code.N1, node, newcomer.used, newcomer.field.margin))
-        found.append(at_most(Code.CPU, node, newcomer.cpus, limits.cpus))
-        if newcomer.conflicts()[node]:
-            found.append(Shortage(Code.TAGS, node, 0.0, 0.0, 0.0))
-        found.append(less_than(Code.SOON, node, newcomer.memory, limits.soft_memory))
-    return [one for one in found if one is not None]
+def primary_rules(newcomer: Newcomer) -> list[Rule]:
+    """By node: what it needs to run the instance, in the order of L{Newcomer.primary_codes}."""
+    field, limits, state = newcomer.field, newcomer.limits, newcomer.state
+    rules = [offline_rule(newcomer), less_than(Code.MEMORY, newcomer.memory, limits.memory)]
+    rules += disk_rules(newcomer)
+    if field.strict and newcomer.counted:
+        rules += disk_rules_now(newcomer)
+        rules.append(less_than(Code.N1, newcomer.used, field.margin))
+        left = state.nodes.max_cpus - state.resources[CPU]
+        rules.append(at_most(Code.CPU, newcomer.cpus, left))
+        rules.append(flag(Code.TAGS, newcomer.conflicts()))
+    if field.strict:
+        rules.append(less_than(Code.SOON, newcomer.memory, limits.soft_memory))
+        rules += disk_rules_soon(newcomer)
+        rules.append(at_most(Code.CPU, newcomer.cpus, limits.cpus))
+    return rules
 
 
-def secondary_shortages(newcomer: Newcomer, primary: int, node: int) -> list[Shortage]:
-    """What keeps a node from holding the copy."""
-    state = newcomer.state
-    if not state.nodes.online[node]:
-        return [Shortage(Code.OFFLINE, node, 0.0, 0.0, 0.0)]
-    found = disk_shortages(newcomer, node)
+def secondary_rules(newcomer: Newcomer) -> list[Rule]:
+    """By node: what it needs to hold the copy, whoever runs the instance."""
+    rules = [offline_rule(newcomer), *disk_rules(newcomer)]
     if newcomer.field.strict and newcomer.counted:
-        free = state.resources[MEM, node]
-        reserved = newcomer.reserved_pairs(np.array([primary]), np.array([node]))[0]
-        if free <= reserved and not newcomer.field.failing[node]:
-            found.append(Shortage(Code.N1, node, reserved, free, reserved - free + 1))
-        elif newcomer.needed >= free:
-            needed = newcomer.needed
-            found.append(Shortage(Code.MEMORY, node, needed, free, needed - free + 1))
-    return [one for one in found if one is not None]
-
-
-def disk_shortages(newcomer: Newcomer, node: int) -> list[Shortage | None]:
-    """Disk and spindles."""
-    if not newcomer.disk:
-        return []
-    limits = newcomer.limits
-    found = [
-        less_than(Code.DISK, node, newcomer.disk, limits.disk),
-        at_most(Code.SPINDLES, node, newcomer.spindles, limits.free_spindles),
-    ]
+        rules += disk_rules_now(newcomer)
+        free = newcomer.state.resources[MEM]
+        rules.append(less_than(Code.MEMORY, newcomer.needed, free))
     if newcomer.field.strict:
-        if found[0] is None:
-            found.append(less_than(Code.DISK_SOFT, node, newcomer.disk, limits.soft_disk))
-        found.append(at_most(Code.SPINDLE_USE, node, newcomer.spindle_use, limits.spindles))
-    return found
+        rules += disk_rules_soon(newcomer)
+        rules.append(less_than(Code.SOON, newcomer.memory, newcomer.limits.soft_memory))
+    return rules
 
 
-def less_than(code: Code, node: int, needed: float, limits: Floats) -> Shortage | None:
+def reserve_rule(newcomer: Newcomer, primary: Ints, secondary: Ints) -> Rule:
+    """By pair: the memory that the secondary has to keep free for when the primary fails."""
+    field = newcomer.field
+    needed = newcomer.reserved_pairs(primary, secondary)
+    free = newcomer.state.resources[MEM, secondary]
+    if not field.strict or not newcomer.counted:
+        return Rule(Code.N1, needed, free, np.zeros(len(free)))
+    refused = newcomer.pair_n1(primary, secondary)
+    return Rule(Code.N1, needed, free, np.where(refused, missing(needed, free), 0.0))
+
+
+def offline_rule(newcomer: Newcomer) -> Rule:
+    """Nodes that are not there."""
+    return flag(Code.OFFLINE, ~newcomer.state.nodes.online)
+
+
+def disk_rules(newcomer: Newcomer) -> list[Rule]:
+    """Disk and spindles that are there."""
+    limits = newcomer.limits
+    return [
+        less_than(Code.DISK, newcomer.disk, limits.disk, newcomer.disk > 0),
+        at_most(Code.SPINDLES, newcomer.spindles, limits.free_spindles),
+    ]
+
+
+def disk_rules_now(newcomer: Newcomer) -> list[Rule]:
+    """What has to be left of what there is now."""
+    state, local = newcomer.state, newcomer.disk > 0
+    nodes = state.nodes
+    disk = state.resources[DISK] - nodes.min_disk
+    spindles = np.where(nodes.exclusive, np.inf, nodes.max_spindles - state.resources[SPIN])
+    return [
+        at_most(Code.DISK_SOFT, newcomer.disk, disk, local),
+        at_most(Code.SPINDLE_USE, newcomer.spindle_use, spindles, local),
+    ]
+
+
+def disk_rules_soon(newcomer: Newcomer) -> list[Rule]:
+    """The same when all that is to come is there."""
+    limits, local = newcomer.limits, newcomer.disk > 0
+    return [
+        less_than(Code.DISK_SOFT, newcomer.disk, limits.soft_disk, local),
+        at_most(Code.SPINDLES, newcomer.spindles, limits.soft_free_spindles, local),
+        at_most(Code.SPINDLE_USE, newcomer.spindle_use, limits.spindles, local),
+    ]
+
+
+def less_than(code: Code, needed: float, there: Floats, holds: bool = True) -> Rule:
     """A rule that leaves something over."""
-    limit = float(limits[node])
-    if needed < limit:
-        return None
-    return Shortage(code, node, needed, limit, needed - limit + 1)
+    asked = np.full(len(there), needed)
+    return Rule(code, asked, there, missing(asked, there) * holds)
 
 
-def at_most(code: Code, node: int, needed: float, limits: Floats) -> Shortage | None:
+def at_most(code: Code, needed: float, there: Floats, holds: bool = True) -> Rule:
     """A rule that may use up everything."""
-    limit = float(limits[node])
-    return None if needed <= limit else Shortage(code, node, needed, limit, needed - limit)
+    asked = np.full(len(there), needed)
+    return Rule(code, asked, there, np.maximum(asked - there, 0.0) * holds)
+
+
+def flag(code: Code, refused: Flags) -> Rule:
+    """A rule without amounts."""
+    none = np.zeros(len(refused))
+    return Rule(code, none, none, refused.astype(np.float64))
+
+
+def missing(needed: Floats | float, there: Floats) -> Floats:
+    """The whole MiB that have to come so that more is there than is needed."""
+    return np.maximum(np.floor(needed - there) + 1.0, 0.0)
+
+
+def at_node(rules: list[Rule], index: int, node: int, second: bool) -> list[Shortage]:
+    """What the rules find wrong on a node; C{index} is where they tell of it."""
+    return [
+        Shortage(
+            rule.code,
+            node,
+            float(rule.needed[index]),
+            float(rule.there[index]),
+            float(rule.short[index]),
+            second,
+        )
+        for rule in rules
+        if rule.short[index] > 0
+    ]
 
 
 def words(shortage: Shortage, name: str) -> str:
-    """The rule that fails, for an admin."""
-    needed, there = f"{shortage.needed:.0f}", f"{max(shortage.there, 0):.0f}"
+    """The rule that fails, for an admin, with the numbers."""
+    needed, there = number(shortage.needed), number(max(shortage.there, 0.0))
+    short = f"{number(shortage.short_by)} short"
     match shortage.code:
         case Code.OFFLINE:
-            return f"{name} is offline or drained"
+            return f"{name} is offline, drained or cannot have instances"
         case Code.TAGS:
-            return f"{name} has an instance with the same exclusion tag"
+            return f"{name} runs an instance with the same exclusion tag"
+        case Code.N1 if shortage.second:
+            return (
+                f"{name} would have to keep {needed} MiB of memory free for the case that a node "
+                f"fails (N+1), and has {there} MiB ({short})"
+            )
         case Code.N1:
             return (
-                f"{name} would fail N+1: it needs more than {needed} MiB of memory besides what "
-                f"it has to keep free for other nodes' instances, and has {there}"
+                f"{name} needs {needed} MiB of memory besides what it keeps free for the case "
+                f"that another node fails (N+1), and has {there} MiB ({short})"
             )
         case Code.CPU:
-            return f"{name}: needs {needed} virtual CPUs, the policy's ratio leaves {there}"
+            left = f"the policy's ratio leaves {there} ({short})"
+            return f"{name} needs {needed} virtual CPUs, {left}"
         case Code.SPINDLE_USE:
-            return f"{name}: needs {needed} of spindle use, the policy's ratio leaves {there}"
+            left = f"the policy's ratio leaves {there} ({short})"
+            return f"{name} needs {needed} of spindle use, {left}"
         case Code.SOON:
             return (
-                f"{name}: needs {needed} MiB of memory, forthcoming and stopped instances "
-                f"leave {there}"
+                f"{name} needs {needed} MiB of memory, stopped and forthcoming instances leave "
+                f"{there} MiB ({short})"
+            )
+        case Code.DISK_SOFT:
+            return (
+                f"{name} needs {needed} MiB of disk, what has to be left (--min-disk, forthcoming "
+                f"instances) leaves {there} MiB ({short})"
             )
         case code:
-            return f"{name}: needs {needed} {UNITS[code]}, has {there}"
+            copy = " for the copy" if shortage.second else ""
+            return f"{name} needs {needed} {UNITS[code]}{copy} and has {there} ({short})"
+
+
+def number(value: float) -> str:
+    """A number as people write it."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")

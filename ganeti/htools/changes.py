@@ -1,0 +1,305 @@
+"""
+What an admin can change so that an instance fits.
+
+Each change can be told, and can be applied to a cluster: what is told is tried first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from ganeti.htools.cluster import Cluster, find_group, find_instance, find_node, positions
+from ganeti.htools.records import Group, Instance, Node, Policy
+from ganeti.htools.shortage import number
+from ganeti.htools.state import State
+from ganeti.model.group import AllocPolicy
+
+
+class Change(Protocol):
+    """Something that an admin can do."""
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The cluster afterwards."""
+
+    def words(self, cluster: Cluster) -> str:
+        """What to do, as an order, without a full stop."""
+
+
+class Free(NamedTuple):
+    """Make room on a node; sizes in MiB."""
+
+    node: str
+    memory: int = 0
+    disk: int = 0
+    spindles: int = 0
+    cpus: int = 0
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """As if something else had left the node."""
+        node = cluster.nodes[find_node(cluster, self.node)]
+        return with_node(
+            cluster,
+            msgspec.structs.replace(
+                node,
+                total_memory=node.total_memory + self.memory,
+                free_memory=node.free_memory + self.memory,
+                free_disk=node.free_disk + self.disk,
+                free_spindles=node.free_spindles + self.spindles,
+                node_cpus=node.node_cpus - self.cpus,
+            ),
+        )
+
+    def amounts(self) -> str:
+        """What, and how much of it."""
+        amounts = (
+            (self.memory, "MiB of memory"),
+            (self.disk, "MiB of disk"),
+            (self.spindles, "spindles"),
+            (self.cpus, "virtual CPUs"),
+        )
+        return " and ".join(f"{amount} {unit}" for amount, unit in amounts if amount)
+
+    def words(self, cluster: Cluster) -> str:
+        """Where."""
+        return f"free {self.amounts()} on {cluster.short(self.node)}"
+
+
+class BringBack(NamedTuple):
+    """Use a node that is offline or drained."""
+
+    node: str
+    needs: Free | None = None
+    """What it must have; told when nothing is known of the node."""
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The node is online."""
+        online = cluster.with_offline([self.node], False)
+        return online if self.needs is None else self.needs.apply(online)
+
+    def words(self, cluster: Cluster) -> str:
+        """The command for both reasons."""
+        command = "gnt-node modify --offline=no --drained=no"
+        text = f"bring {cluster.short(self.node)} back ({command})"
+        return text if self.needs is None else f"{text}, if it has {self.needs.amounts()} free"
+
+
+class MoveOff(NamedTuple):
+    """Move instances with the same exclusion tag to other nodes."""
+
+    node: str
+    instances: tuple[str, ...]
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """They are somewhere else, outside of the cluster."""
+        state = State(cluster)
+        for name in self.instances:
+            state.place(find_instance(cluster, name), -1, -1)
+        after = state.result()
+        return after.with_instances([one for one in after.instances if one.primary])
+
+    def words(self, cluster: Cluster) -> str:
+        """At most three names."""
+        names = ", ".join(cluster.short(name) for name in self.instances[:3])
+        more = f" and {len(self.instances) - 3} more" if len(self.instances) > 3 else ""
+        return f"move {names}{more} off {cluster.short(self.node)} (same exclusion tag)"
+
+
+class RaiseRatio(NamedTuple):
+    """Let a group's policy fill the spindles of its nodes further."""
+
+    group: str
+    ratio: float
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The group has a policy of its own."""
+        policy = group_policy(cluster, self.group)
+        return with_policy(
+            cluster, self.group, msgspec.structs.replace(policy, spindle_ratio=self.ratio)
+        )
+
+    def words(self, cluster: Cluster) -> str:
+        """The new ratio."""
+        option = f"gnt-group modify --ipolicy-spindle-ratio={number(self.ratio)} {self.group}"
+        return f"raise the spindle ratio of the group {self.group} ({option})"
+
+
+class Widen(NamedTuple):
+    """Let a group's policy allow the instance's size."""
+
+    group: str
+    policy: Policy
+    what: str
+    """What is not allowed."""
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The group has that policy."""
+        return with_policy(cluster, self.group, self.policy)
+
+    def words(self, cluster: Cluster) -> str:
+        """What the policy has to allow."""
+        option = "gnt-group modify --ipolicy-bounds-specs"
+        return f"let the policy of the group {self.group} allow {self.what} ({option})"
+
+
+class Connect(NamedTuple):
+    """Connect a group to networks."""
+
+    group: str
+    networks: tuple[str, ...]
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The group has them, too."""
+        group = cluster.groups[find_group(cluster, self.group)]
+        networks = (*group.networks, *self.networks)
+        return with_group(cluster, msgspec.structs.replace(group, networks=networks))
+
+    def words(self, cluster: Cluster) -> str:
+        """Which networks."""
+        names = ", ".join(self.networks)
+        return f"connect the group {self.group} to the network {names} (gnt-network connect)"
+
+
+class Allow(NamedTuple):
+    """Let new instances come to a group."""
+
+    group: str
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """It is preferred."""
+        group = cluster.groups[find_group(cluster, self.group)]
+        policy = AllocPolicy.PREFERRED
+        return with_group(cluster, msgspec.structs.replace(group, alloc_policy=policy))
+
+    def words(self, cluster: Cluster) -> str:
+        """How."""
+        return (
+            f"let instances come to the group {self.group} "
+            f"(gnt-group modify --alloc-policy=preferred {self.group})"
+        )
+
+
+class AddNodes(NamedTuple):
+    """Put more nodes into a group; sizes in MiB, for instances."""
+
+    group: str
+    number: int
+    memory: int
+    disk: int
+    cpus: int
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """Empty nodes of that size."""
+        uuid = cluster.groups[find_group(cluster, self.group)].uuid
+        added = tuple(
+            Node(
+                name=f"new-node-{place}",
+                group=uuid,
+                total_memory=self.memory,
+                node_memory=0,
+                free_memory=self.memory,
+                total_disk=self.disk,
+                free_disk=self.disk,
+                cpus=self.cpus,
+                node_cpus=0,
+            )
+            for place in range(self.number)
+        )
+        nodes = (*cluster.nodes, *added)
+        return replace(
+            cluster,
+            nodes=nodes,
+            node_index=positions(node.name for node in nodes),
+            unaccounted=(*cluster.unaccounted, *(0 for _node in added)),
+        )
+
+    def words(self, cluster: Cluster) -> str:
+        """How many, and how large."""
+        what = "a node" if self.number == 1 else f"{self.number} nodes"
+        size = f"at least {self.memory} MiB of memory"
+        if self.disk:
+            size += f" and {self.disk} MiB of disk"
+        return f"add {what} with {size} free to the group {self.group}"
+
+
+class Ask(NamedTuple):
+    """Ask for less (or, where a policy wants it, for more); None: as it is."""
+
+    memory: int | None = None
+    disks: tuple[int, ...] | None = None
+    """The sizes of all of them."""
+    cpus: int | None = None
+    spindle_use: int | None = None
+
+    def changed(self, instance: Instance) -> Instance:
+        """The instance in that size."""
+        sizes = [disk.size for disk in instance.disks] if self.disks is None else self.disks
+        grown = sum(sizes) - sum(disk.size for disk in instance.disks)
+        return msgspec.structs.replace(
+            instance,
+            memory=instance.memory if self.memory is None else self.memory,
+            disk=instance.disk + grown,
+            disks=tuple(
+                msgspec.structs.replace(disk, size=size)
+                for disk, size in zip(instance.disks, sizes, strict=True)
+            ),
+            vcpus=instance.vcpus if self.cpus is None else self.cpus,
+            spindle_use=instance.spindle_use if self.spindle_use is None else self.spindle_use,
+        )
+
+    def words(self, instance: Instance) -> str:
+        """What to ask for."""
+        wanted = (
+            (self.memory, instance.memory, "MiB of memory"),
+            (self.cpus, instance.vcpus, "virtual CPUs"),
+            (self.spindle_use, instance.spindle_use, "of spindle use"),
+        )
+        told = [
+            f"{size} {unit} instead of {now}"
+            for size, now, unit in wanted
+            if size is not None and size != now
+        ]
+        sizes = tuple(disk.size for disk in instance.disks)
+        if self.disks is not None and self.disks != sizes:
+            new, old = (", ".join(map(str, each)) for each in (self.disks, sizes))
+            told.append(f"{'a disk' if len(sizes) == 1 else 'disks'} of {new} MiB instead of {old}")
+        return f"ask for {' and '.join(told)}"
+
+
+def cut(sizes: list[int], total: int, least: int) -> tuple[int, ...] | None:
+    """Disks of no more than C{total} in all: the largest become smaller; None: they cannot."""
+    low, high = least, max(sizes, default=0)
+    if sum(min(size, low) for size in sizes) > total:
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(min(size, middle) for size in sizes) <= total:
+            low = middle
+        else:
+            high = middle - 1
+    return tuple(min(size, low) for size in sizes)
+
+
+def with_node(cluster: Cluster, node: Node) -> Cluster:
+    """The cluster with this in place of the node of the same name."""
+    nodes = tuple(node if one.name == node.name else one for one in cluster.nodes)
+    return replace(cluster, nodes=nodes)
+
+
+def with_group(cluster: Cluster, group: Group) -> Cluster:
+    """The cluster with this in place of the group of the same uuid."""
+    groups = tuple(group if one.uuid == group.uuid else one for one in cluster.groups)
+    return replace(cluster, groups=groups)
+
+
+def group_policy(cluster: Cluster, name: str) -> Policy:
+    """What holds in a group."""
+    return cluster.group_policy(cluster.groups[find_group(cluster, name)])
+
+
+def with_policy(cluster: Cluster, name: str, policy: Policy) -> Cluster:
+    """The cluster with that policy for a group."""
+    group = cluster.groups[find_group(cluster, name)]
+    return with_group(cluster, msgspec.structs.replace(group, policy=policy))
