@@ -11,7 +11,6 @@ from ganeti.htools.balance import BalanceOptions, balance
 from ganeti.htools.capacity import CapacityOptions, fill, fill_tiered
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.errors import InputError
-from ganeti.htools.explanation import explain_allocation
 from ganeti.htools.moves import commands, jobsets
 from ganeti.htools.records import ClusterData, Disk, Group, Instance, Node, Spec
 from ganeti.htools.requests import EvacuateRequest, RelocateRequest, parse_request
@@ -63,29 +62,11 @@ class AllocationTest(SynchronousTestCase):
         self.assertEqual(4, len({one.primary for one in cluster.instances}))
 
     def test_nowhere(self) -> None:
-        """What fits nowhere is counted by reason, and explained with what would help."""
+        """What fits nowhere is counted by reason."""
         big = drbd("big", memory=16384)
         found = allocate(even_cluster(), big, 2)
         self.assertEqual((), found.nodes)
         self.assertEqual({Failure.MEMORY: 12}, dict(found.failures))
-        explained = explain_allocation(even_cluster(), big, 2)
-        self.assertIn("needs 16384 MiB of memory, has 16384", explained.summary)
-        self.assertIn("free 1 more MiB of memory", explained.cheapest)
-        self.assertEqual(12, len(explained.candidates))
-
-    def test_explained_best(self) -> None:
-        """The first candidate of an explanation is the place that is chosen."""
-        cluster = random_cluster(11, offline=False)
-        for number in range(6):
-            found = allocate(cluster, drbd(f"new{number}"), 2)
-            if not found.nodes:
-                continue
-            explained = explain_allocation(cluster, drbd(f"new{number}"), 2)
-            first = explained.candidates[0]
-            self.assertAlmostEqual(found.score, first.score or 0.0, places=6)
-            terms = sum(each.weight * each.value for each in first.terms)
-            self.assertAlmostEqual(found.score, terms, places=6)
-            cluster = found.cluster
 
     def test_restricted(self) -> None:
         """Only the nodes that are allowed are looked at."""
