@@ -31,6 +31,7 @@ from ganeti.rpc.calls import (
     StartInstance,
     StopInstance,
 )
+from ganeti.store.thread import InPlace
 
 RESOURCES = NodeResources(memory_total=1024, memory_free=1024, memory_dom0=0, cpus=16, cpu_dom0=0)
 ANSWERS: dict[type, Any] = {
@@ -300,6 +301,17 @@ class PlacedTests(SynchronousTestCase):
             self.computing.go_on()
         self.rig.advance(5)
         self.assertEqual(self.rig.status(jobs[2]), JobStatus.SUCCESS)
+
+    def test_stop(self) -> None:
+        """A computation does not hold up the end of the daemon; the job runs at the next start."""
+        self.computing = HeldComputing()
+        self.start()
+        [job] = self.place("web1")
+        self.rig.result_of(self.rig.begin(self.rig.master.stop()))
+        self.rig.computing = InPlace()
+        self.rig.restart()
+        self.rig.advance(5)
+        self.assertEqual(self.rig.status(job), JobStatus.SUCCESS)
 
     def test_too_slow(self) -> None:
         """An answer that does not come ends the job with an error."""
