@@ -36,6 +36,7 @@ EXCEPTIONS: list[tuple[str, set[str], str]] = [
     ("luxi/client.py", {"time.sleep"}, "the synchronous client of commands"),
     ("utils/flock.py", {"time.sleep"}, "used by commands only"),
     ("hypervisor/libvirt/library.py", {"time.sleep"}, "its event loop is a thread"),
+    ("hypervisor/libvirt/reconnecting.py", {"time.sleep"}, "it waits in a thread for libvirt"),
     ("utils/randomness.py", RANDOMNESS | RANDOM_MODULES, "the source that others are handed"),
     ("rpc/certificates.py", set(), "keys are made by a library that asks the kernel itself"),
     ("paths.py", set(HARD_PATHS), "the paths themselves"),

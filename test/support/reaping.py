@@ -7,6 +7,7 @@ parent has noticed its death. The init of a container may take seconds for that.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -58,20 +59,24 @@ class Reaper:
 
     def _thd_reap(self) -> None:
         while not self._stopping.wait(_EVERY_S):
-            while _bury_one():
-                pass
+            for pid in _children():
+                if _is_emulator(pid):
+                    _bury(pid)
 
 
-def _bury_one() -> bool:
-    """Wait for a QEMU that is dead and a child of this process; False when there is none."""
-    try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if found is None or not _is_emulator(found.si_pid):
-            return False
-        os.waitpid(found.si_pid, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
+def _children() -> list[int]:
+    """Of this process, adopted ones too; there may be others dead than QEMUs, and before them."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found += (task / "children").read_text().split()
+    return [int(pid) for pid in found]
+
+
+def _bury(pid: int) -> None:
+    """Notice a child's death, if it is dead."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def _is_emulator(pid: int) -> bool:

@@ -23,6 +23,7 @@ from ganeti.hypervisor.libvirt.guests import (
     thd_set_memory,
 )
 from ganeti.hypervisor.libvirt.lives import Boot, Lives, Start, thd_start_domain
+from ganeti.hypervisor.libvirt.reconnecting import thd_await_guests
 from ganeti.hypervisor.libvirt.room import Room, promised_mib
 from ganeti.hypervisor.libvirt.shutdown import Changes, PowerButton
 from ganeti.hypervisor.libvirt.states import DomainFacts, parse_domain, parse_stopped
@@ -59,7 +60,7 @@ class KvmHypervisor:
         clock: IReactorTime,
         start_domain: Start = thd_start_domain,
     ) -> None:
-        self._driver = make_driver(thd_note_all_ended, self._on_lifecycle)
+        self._driver = make_driver(thd_opened, self._on_lifecycle)
         self._node = node
         self._lives = Lives(start_domain)
         self._room = Room(node, self._alive)
@@ -199,3 +200,9 @@ async def _logged(noting: Awaitable[None]) -> None:
         raise
     except HypervisorError as err:
         log.warn("Cannot keep how a guest ended: {error}", error=str(err))
+
+
+def thd_opened(connection: Any) -> None:
+    """What is done first with a new connection."""
+    thd_await_guests(connection)
+    thd_note_all_ended(connection)
