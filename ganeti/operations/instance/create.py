@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganeti.errors import ErrorCode, OpExecError, OpPrereqError, RpcError
+from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
 from ganeti.model.delta import Delta, put
 from ganeti.model.disk import Disk
@@ -21,7 +21,6 @@ from ganeti.model.secret import Secret
 from ganeti.model.state import State
 from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import FileDriver, OpInstanceCreate
-from ganeti.operations.asking import reason
 from ganeti.operations.describing import describe_disk
 from ganeti.operations.instance.create_checks import check_node, check_policy
 from ganeti.operations.instance.create_request import (
@@ -36,11 +35,12 @@ from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.memory import check_memory_bounds
 from ganeti.operations.instance.naming import reserve_name, resolve_name
 from ganeti.operations.instance.nics import NicContext, make_nics, read_nics
+from ganeti.operations.instance.os_create import run_os_create
 from ganeti.operations.instance.placement import candidates, choose_nodes
 from ganeti.operations.instance.ports import reserve_port
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.startup import start_guest
-from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
+from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import CreateDisk, RemoveDisk, RunOsCreate
 from ganeti.utils.text import format_unit
 
@@ -206,13 +206,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
             secret_osparams=self._secrets(plan.instance),
             debug=self.op.debug_level or 0,
         )
-        try:
-            await self.job.step(plan.instance.primary_node, call, END)
-        except RpcError as err:
-            raise OpExecError(
-                f"Could not add os for instance {plan.instance.name}"
-                f" on node {plan.node_name}: {reason(err)}"
-            ) from err
+        await run_os_create(self.job, plan.node_name, call, "Could not add os")
 
     def _secrets(self, instance: Instance) -> dict[str, Secret]:
         config = self.job.snapshot().config

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ganeti.errors import ErrorCode, OpExecError, OpPrereqError, RpcError
+from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.disk import Disk
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
@@ -14,9 +14,10 @@ from ganeti.model.recovery import InConfig, ModifyInstance
 from ganeti.model.secret import Secret
 from ganeti.model.state import State
 from ganeti.opcodes.instance import OpInstanceReinstall
-from ganeti.operations.asking import check_online, reason
+from ganeti.operations.asking import check_online
 from ganeti.operations.instance.environment import instance_hooks
 from ganeti.operations.instance.os_check import check_os
+from ganeti.operations.instance.os_create import run_os_create
 from ganeti.operations.instance.osparams import check_given_once, read_osparams
 from ganeti.operations.instance.spec import build_spec, secret_osparams
 from ganeti.operations.instance.state import (
@@ -25,7 +26,7 @@ from ganeti.operations.instance.state import (
     find_instance,
     instance_locks,
 )
-from ganeti.operations.unit import END, HookPlan, LockRequest, Unit
+from ganeti.operations.unit import HookPlan, LockRequest, Unit
 from ganeti.rpc.calls import RunOsCreate
 
 CANNOT = "cannot reinstall"
@@ -127,13 +128,7 @@ class InstanceReinstall(Unit[OpInstanceReinstall, ReinstallPlan]):
             reinstall=True,
             debug=self.op.debug_level or 0,
         )
-        try:
-            await self.job.step(plan.instance.primary_node, call, END)
-        except RpcError as err:
-            raise OpExecError(
-                f"Could not install OS for instance {plan.instance.name}"
-                f" on node {plan.node_name}: {reason(err)}"
-            ) from err
+        await run_os_create(self.job, plan.node_name, call, "Could not install OS")
 
 
 def _check_disks(instance: Instance) -> None:

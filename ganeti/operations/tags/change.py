@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec.structs import replace
@@ -16,19 +17,22 @@ from ganeti.operations.tags.target import target_locks, target_of
 from ganeti.operations.unit import LockRequest, Unit
 
 OpT = TypeVar("OpT", OpTagsSet, OpTagsDel)
+Tags = tuple[str, ...]
 
 
 class _TagsChange(Unit[OpT, str], Generic[OpT]):
     """The plan is the object's uuid."""
 
     VERB: ClassVar[str]
+    EDIT: ClassVar[Callable[[Tags, Sequence[str]], Tags]]
+    """An object's tags afterwards; of those before, and of the opcode's."""
 
     def locks(self, state: State) -> LockRequest:
         return target_locks(self.op.kind, target_of(state.config, self.op), alone=True)
 
     async def plan(self) -> str:
         target = target_of(self.job.snapshot().config, self.op)
-        self._edit(target.tags)
+        self.EDIT(target.tags, self.op.tags)
         return target.uuid
 
     def describe(self, plan: str) -> tuple[str, ...]:
@@ -38,14 +42,10 @@ class _TagsChange(Unit[OpT, str], Generic[OpT]):
     async def execute(self, plan: str) -> None:
         def change(state: State) -> Delta:
             target = find_tagged(state.config, self.op.kind, plan)
-            tags = self._edit(target.tags)
+            tags = self.EDIT(target.tags, self.op.tags)
             return () if tags == target.tags else (put(replace(target, tags=tags)),)
 
         await self.job.conclude(change)
-
-    def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
-        """@raise OpPrereqError, TagError: it cannot be done."""
-        raise NotImplementedError
 
 
 class TagsSet(_TagsChange[OpTagsSet]):
@@ -53,9 +53,14 @@ class TagsSet(_TagsChange[OpTagsSet]):
 
     OP = OpTagsSet
     VERB = "add tags to"
+    EDIT = staticmethod(with_tags)
 
-    def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return with_tags(tags, self.op.tags)
+
+def _without(tags: Tags, gone: Sequence[str]) -> Tags:
+    try:
+        return without_tags(tags, gone)
+    except TagError as err:
+        raise OpPrereqError(str(err), ErrorCode.NOT_FOUND) from err
 
 
 class TagsDel(_TagsChange[OpTagsDel]):
@@ -63,9 +68,4 @@ class TagsDel(_TagsChange[OpTagsDel]):
 
     OP = OpTagsDel
     VERB = "remove tags of"
-
-    def _edit(self, tags: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return without_tags(tags, self.op.tags)
-        except TagError as err:
-            raise OpPrereqError(str(err), ErrorCode.NOT_FOUND) from err
+    EDIT = staticmethod(_without)
