@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ class _TagsChange(Unit[OpT, str], Generic[OpT]):
     """The plan is the object's uuid."""
 
     VERB: ClassVar[str]
-    EDIT: ClassVar[Callable[[Tags, Sequence[str]], Tags]]
+    EDIT: ClassVar[staticmethod[[Tags, Sequence[str]], Tags]]
     """An object's tags afterwards; of those before, and of the opcode's."""
 
     def locks(self, state: State) -> LockRequest:
