@@ -12,6 +12,7 @@ from support.killinit import INIT_VICTIMS, walk_init
 from support.killpairs import (
     ADD_DISKLESS,
     ADD_FILE,
+    ADD_PLACED,
     ASSIGN,
     CLUSTER_MODIFY,
     GROUP_ADD,
@@ -40,6 +41,7 @@ Walk = tuple[Pair, Victim]
 WALKS: tuple[tuple[Walk, ...], ...] = (
     ((NODE_ADD, MASTER),),
     ((NODE_ADD, JOINING), (REBOOT_SOFT, TARGET)),
+    ((ADD_PLACED, MASTER),),
     ((ADD_FILE, MASTER),),
     ((ADD_FILE, TARGET), (REBOOT, MASTER)),
     ((STARTUP, MASTER), (REBOOT, TARGET)),

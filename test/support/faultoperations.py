@@ -58,12 +58,28 @@ def create(template: DiskTemplate) -> OpInstanceCreate:
     )
 
 
+def placed_create() -> OpInstanceCreate:
+    """The master looks for a place itself."""
+    values = {"pnode": None, "iallocator": "hail", "disks": ({"size": 1024},)}
+    return replace(create(DiskTemplate.FILE), **values)
+
+
+def with_one_place(config: Configuration) -> Configuration:
+    """hail has no choice: what it chooses does not depend on who answers."""
+    parameters = {"restrict-allocation-to": NODE, "no-capacity-checks": True}
+    cluster = replace(
+        config.cluster, default_iallocator="hail", default_iallocator_params=parameters
+    )
+    return config.with_cluster(cluster)
+
+
 ADD = OpNodeAdd(node_name=LAST_NODE)
 DELAY = OpTestDelay(duration=2.0, on_master=False, on_nodes=(NODE, LAST_NODE))
 REMOVE_ANYWAY = OpInstanceRemove(instance_name=INSTANCE, ignore_failures=True)
 FIRST = (
     Operation("add -t diskless", create(DiskTemplate.DISKLESS)),
     Operation("add -t file", create(DiskTemplate.FILE), machines=3, common=True),
+    Operation("add, placed by hail", placed_create(), change=with_one_place),
     Operation("startup", OpInstanceStartup(instance_name=INSTANCE), admin_state=DOWN, common=True),
     Operation("shutdown", OpInstanceShutdown(instance_name=INSTANCE), admin_state=UP, common=True),
     Operation("remove", OpInstanceRemove(instance_name=INSTANCE), admin_state=UP, common=True),

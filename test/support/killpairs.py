@@ -58,6 +58,12 @@ ADD_DISKLESS = Pair(
     Operation("remove (diskless)", REMOVE, negate(EXISTS)),
     background=False,
 )
+PLACED = ("-B", "memory=128M", "-I", "hail")
+ADD_PLACED = Pair(
+    Operation("add -I hail", (*ADD, "-t", "file", "-s", "1G", *PLACED, NAME), EXISTS),
+    Operation("remove (placed)", REMOVE, negate(EXISTS)),
+    background=False,
+)
 STARTUP = Pair(
     Operation("startup", instance("startup", STILL), admin_up(STILL)),
     Operation("shutdown", instance("shutdown", STILL), negate(admin_up(STILL))),
