@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from ganeti.htools.allocation import AllocationOptions, allocate
@@ -58,14 +59,16 @@ def advise(found: Candidates, place: int | None, node_count: int) -> Advice:
     What to do for an instance that fits nowhere.
 
     @param place: the nearest place; None: there is none at all.
+    @param node_count: 0: it is somewhere already, so that other nodes or sizes are no help.
     """
-    others = [one for index, one in enumerate(found.cluster.instances) if index != found.row]
-    cluster = found.cluster.with_instances(others)
+    cluster = without_it(found)
     nodes: tuple[str, ...] = ()
     changes: list[Change] = []
     if place is not None:
         nodes = tuple(found.cluster.nodes[index].name for index in found.places.nodes(place))
         changes = changes_until_it_fits(cluster, found, nodes)
+    if not node_count:
+        return Advice(nodes=nodes, changes=tuple(changes))
     if not changes or len(changes) > MANY:
         added = new_nodes(cluster, found, node_count)
         if added is not None:
@@ -75,6 +78,13 @@ def advise(found: Candidates, place: int | None, node_count: int) -> Advice:
         return Advice(nodes=nodes, changes=tuple(changes))
     first = place is None or offer.cost <= float(found.cost[place])
     return Advice(nodes=nodes, changes=tuple(changes), ask=offer.ask, ask_first=first)
+
+
+def without_it(found: Candidates) -> Cluster:
+    """The cluster without the instance, and with what it leaves free."""
+    cluster = found.state.result()
+    others = [one for index, one in enumerate(cluster.instances) if index != found.row]
+    return cluster.with_instances(others)
 
 
 def changes_until_it_fits(
@@ -96,7 +106,8 @@ def missing_changes(
     cluster: Cluster, instance: Instance, nodes: tuple[str, ...], found: Candidates
 ) -> list[Change]:
     """What is wrong with one place, as changes; empty: it fits."""
-    state = State(cluster.with_instances([*cluster.instances, instance]))
+    placeless = msgspec.structs.replace(instance, primary="", secondary="")
+    state = State(cluster.with_instances([*cluster.instances, placeless]))
     places = one_place(cluster, nodes, found.places.primary_stays)
     here = Candidates(state, len(cluster.instances), places, found.options)
     changes = here.changes(0)

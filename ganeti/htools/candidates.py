@@ -136,12 +136,13 @@ class Candidates:
         return Candidate(nodes=names, group=group, score=score, terms=terms)
 
     def place_names(self, place: int) -> tuple[str, ...]:
-        """The nodes of a place, short."""
-        return tuple(self.names[node] for node in self.places.nodes(place))
+        """The new nodes of a place, short."""
+        nodes = self.places.nodes(place)[int(self.places.primary_stays) :]
+        return tuple(self.names[node] for node in nodes)
 
     def constraint(self, place: int) -> str:
         """The first constraint that fails there."""
-        for refusal in self.refusals[self.groups[place]]:
+        for refusal in self.refusals[int(self.groups[place])]:
             return refusal.text
         found = self.survey.shortages(place)
         return words(found[0], self.names[found[0].node]) if found else ""

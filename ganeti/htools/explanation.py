@@ -81,7 +81,11 @@ def success(cluster: Cluster, instance: Instance, chosen: Allocation, found: Can
 
 
 def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:
-    """Why it goes nowhere, and what to do."""
+    """
+    Why it goes nowhere, and what to do.
+
+    @param node_count: 0: it is somewhere already, and should move.
+    """
     name, ranked = found.instance.name, found.ranked()
     place = int(ranked[0]) if len(ranked) else None
     if place is None:
@@ -94,11 +98,14 @@ def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:
             return f"{name} fits, on {'/'.join(found.place_names(place))} for instance.", Advice()
     advice = advise(found, place, node_count)
     remedy = advice.words(found.cluster, found.instance)
-    return f"{name} fits nowhere: {why}.{f' {remedy}' if remedy else ''}", advice
+    head = f"{name} fits nowhere{'' if node_count else ' else'}: {why}."
+    return f"{head} {remedy}".rstrip(), advice
 
 
 def no_place(found: Candidates, node_count: int) -> str:
     """There are too few nodes."""
+    if not node_count:
+        return "there are too few other nodes (those that are left by others do not count)"
     restricted = " of those that it is restricted to" if found.options.restrict_to else ""
     if node_count not in (1, 2):
         return f"{node_count} nodes are asked for, and instances have one or two"
@@ -138,7 +145,7 @@ def explanation_lines(explanation: Explanation, verbose: bool = False) -> list[s
     """
     lines = [explanation.summary]
     found = explanation.found
-    if not found.places.count:
+    if not found.places.count or (found.places.count == 1 and not explanation.chosen):
         return lines
     if verbose:
         title, candidates = "All places, the best first:", explanation.candidates()
@@ -146,9 +153,10 @@ def explanation_lines(explanation: Explanation, verbose: bool = False) -> list[s
         title = "The best places:" if explanation.chosen else "The nearest places:"
         candidates = explanation.candidates(TOLD)
     lines += [title, *candidate_lines(candidates, together=not verbose)]
-    left = int(found.fits.sum()) - len([one for one in candidates if one.score is not None])
+    left = int(found.fits.sum()) - TOLD
     if left > 0 and not verbose:
         worst = float(found.scores[found.fits].max())
-        lines.append(f"  and {left} more that fit, with scores up to {worst:.8f}")
+        more = f"that fit, with scores up to {worst:.8f}" if explanation.chosen else "like these"
+        lines.append(f"  and {left} more {more}")
     reasons = reason_lines(found)
     return lines + (["What is refused:", *(f"  {line}" for line in reasons)] if reasons else [])

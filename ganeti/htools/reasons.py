@@ -46,7 +46,7 @@ def reason_lines(found: Candidates) -> list[str]:
 def counted(found: Candidates, places: Flags) -> str:
     """How many places of what kind."""
     count = int(places.sum())
-    what = "pair" if len(found.places.secondary) else "node"
+    what = "pair" if found.places.pairs else "node"
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
@@ -55,7 +55,7 @@ def reason(found: Candidates, code: Code, second: bool, places: Flags) -> str:
     nodes = (found.places.secondary if second else found.places.primary)[places]
     names = node_names(found, nodes)
     role = ""
-    if len(found.places.secondary):
+    if found.places.pairs:
         role = "secondary " if second else "primary "
     match code:
         case Code.OFFLINE:

@@ -43,6 +43,11 @@ class Places:
         """How many."""
         return len(self.primary)
 
+    @property
+    def pairs(self) -> bool:
+        """Whether both nodes are looked for."""
+        return len(self.secondary) > 0 and not self.primary_stays
+
     def nodes(self, place: int) -> tuple[int, ...]:
         """The nodes of one place."""
         first = int(self.primary[place])

@@ -8,22 +8,23 @@ import msgspec
 
 from ganeti.cli.htools.console import Console, abort
 from ganeti.cli.htools.listing import print_nodes
-from ganeti.cli.htools.loading import build_settings, tell_warnings
+from ganeti.cli.htools.loading import build_settings, measure_loads, tell_warnings
 from ganeti.cli.htools.saving import save_cluster
 from ganeti.errors import GanetiError
 from ganeti.htools.cluster import Cluster, find_node, prepare
 from ganeti.htools.errors import InputError
 from ganeti.htools.loaders import Hints, Source, load
 from ganeti.htools.loaders.textfile import read_file
-from ganeti.htools.requests import AllocateRequest, Request, parse_request
+from ganeti.htools.requests import Request, parse_request
 from ganeti.htools.serving import Options, serve
 
 
-def run(console: Console, arguments: list[str], _environ: Mapping[str, str]) -> int:
+def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> int:
     """Read the request, print the answer."""
     path = _input_file(arguments)
     try:
         cluster, request = read_request(console, path)
+        cluster = measure_loads(console, cluster, environ)
     except GanetiError as err:
         abort(str(err))
     options = console.options
@@ -45,7 +46,7 @@ def run(console: Console, arguments: list[str], _environ: Mapping[str, str]) -> 
     print_nodes(console, "Final cluster", after)
     save_cluster(console, after, "post-ialloc", "after iallocator run")
     if options.explain:
-        _explain(console, cluster, request, restrict_to)
+        _explain(console, cluster, request, wanted)
     console.out(msgspec.json.encode(answer).decode())
     return 0
 
@@ -85,23 +86,9 @@ def _full_names(cluster: Cluster, names: tuple[str, ...] | None) -> tuple[str, .
     return tuple(cluster.nodes[find_node(cluster, name)].name for name in names)
 
 
-def _explain(
-    console: Console, cluster: Cluster, request: Request, restrict_to: tuple[str, ...] | None
-) -> None:
-    """All candidates for a new instance; standard output is the allocator's answer alone."""
-    if not isinstance(request, AllocateRequest):
-        console.note("Only requests for a new instance are explained.")
-        return
-    from ganeti.htools.allocation import AllocationOptions
-    from ganeti.htools.explanation import explain_allocation, explanation_lines
+def _explain(console: Console, cluster: Cluster, request: Request, wanted: Options) -> None:
+    """Why that answer; standard output is the allocator's answer alone."""
+    from ganeti.htools.requestexplanation import explain_request
 
-    options = console.options
-    wanted = AllocationOptions(
-        ignore_soft_errors=options.ignore_soft_errors,
-        capacity_checks=options.capacity_checks,
-        restrict_to=restrict_to or request.restrict_to,
-        group=request.group,
-    )
-    found = explain_allocation(cluster, request.instance, request.node_count, wanted)
-    for line in explanation_lines(found):
+    for line in explain_request(cluster, request, wanted, verbose=console.options.verbosity > 1):
         console.note(line)
