@@ -80,6 +80,8 @@ class Node(Struct, frozen=True, kw_only=True):
     node_cpus: int = 1
     """Used by the node itself."""
     cpu_speed: float = 1.0
+    cpu_load: float = 0.0
+    """Of the node itself, as instances' L{Load.cpu}; it stays when they move."""
 
 
 class Disk(Struct, frozen=True, kw_only=True, gc=False):

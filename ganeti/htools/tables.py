@@ -180,6 +180,7 @@ def empty_resources(cluster: Cluster, primary: Ints, secondary: Ints) -> Floats:
     free[MEM] = own - np.maximum(unaccounted, 0.0)
     free[MEM_FORTH] = own - unaccounted
     free[[CPU, CPU_FORTH]] = column(nodes, "node_cpus")
+    free[LOAD_CPU] = column(nodes, "cpu_load")
     free[[DISK, DISK_FORTH]] = column(nodes, "free_disk")
     free[[FREE_SPIN, FREE_SPIN_FORTH]] = column(nodes, "free_spindles")
     real = [one.template in LOCAL and not one.forthcoming for one in cluster.instances]

@@ -95,7 +95,7 @@ class _Execution:
         self._submitting = False
         refusals = {str(answer) for accepted, answer in answers if not accepted}
         if self._running:
-            self._console.out(f"Got job IDs {', '.join(map(str, self._running))}")
+            self._console.out(f"Got job IDs {','.join(map(str, self._running))}")
         for refusal in sorted(refusals):
             self._console.note(f"Error: cannot {jobset.what}: job not taken: {refusal}")
         self._console.flush()

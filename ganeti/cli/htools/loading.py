@@ -26,9 +26,22 @@ def load_cluster(console: Console, arguments: list[str], environ: Mapping[str, s
         source = find_source(console.options, environ)
         data = load(source, Hints(console.options.static_kvm_node_memory))
         cluster = prepare(data, build_settings(console.options))
+        return measure_loads(console, cluster, environ)
     except GanetiError as err:
         abort(f"failed to load data, aborting: {err}")
-    return cluster
+
+
+def measure_loads(console: Console, cluster: Cluster, environ: Mapping[str, str]) -> Cluster:
+    """
+    The cluster with the loads that monitoring daemons have measured, if these are wanted.
+
+    @raise GanetiError: they cannot be read.
+    """
+    if not console.options.mond or console.options.ignore_dynu:
+        return cluster
+    from ganeti.cli.htools.monitoring import with_measured  # few want them
+
+    return with_measured(console, cluster, environ)
 
 
 def tell_loaded(
