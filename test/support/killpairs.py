@@ -58,9 +58,9 @@ ADD_DISKLESS = Pair(
     Operation("remove (diskless)", REMOVE, negate(EXISTS)),
     background=False,
 )
-PLACED = ("-B", "memory=128M", "-I", "hail")
+PLACED = ("-t", "diskless", "--no-install", "-B", "memory=128M", "-I", "hail")
 ADD_PLACED = Pair(
-    Operation("add -I hail", (*ADD, "-t", "file", "-s", "1G", *PLACED, NAME), EXISTS),
+    Operation("add -I hail", (*ADD, *PLACED, NAME), EXISTS),
     Operation("remove (placed)", REMOVE, negate(EXISTS)),
     background=False,
 )
