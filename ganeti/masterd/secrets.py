@@ -19,6 +19,8 @@ from ganeti.model.job import Job, JobOp
 from ganeti.utils.durable import read_limited, write_atomic
 
 SECRET_KEYS = ("osparams_secret",)
+NESTED_KEY = "instances"
+"""Where an opcode may have others in it."""
 REDACTED = "<redacted>"
 _SEALED = "sealed:"
 
@@ -61,7 +63,7 @@ def unsealed(stored: dict[str, Any], box: SecretBox) -> dict[str, Any]:
 
 def redacted(job: Job) -> Job:
     """C{job} as it may be shown, and as it is kept once it has ended."""
-    if not any(key in op.input for op in job.ops for key in SECRET_KEYS):
+    if not any(_has_secrets(op.input) for op in job.ops):
         return job
     return replace(job, ops=tuple(_redacted_op(op) for op in job.ops))
 
@@ -70,10 +72,25 @@ def _redacted_op(op: JobOp) -> JobOp:
     return replace(op, input=_mapped(op.input, lambda _: REDACTED))
 
 
+def _has_secrets(stored: dict[str, Any]) -> bool:
+    return any(key in stored for key in SECRET_KEYS) or any(map(_has_secrets, _nested(stored)))
+
+
+def _nested(stored: dict[str, Any]) -> list[dict[str, Any]]:
+    """The opcodes in an opcode."""
+    found = stored.get(NESTED_KEY)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
 def _mapped(stored: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    changed = {
-        key: {name: change(value) for name, value in stored[key].items()}
+    changed: dict[str, Any] = {
+        key: {name: change(str(value)) for name, value in stored[key].items()}
         for key in SECRET_KEYS
         if isinstance(stored.get(key), dict)
     }
+    if _nested(stored):
+        changed[NESTED_KEY] = [
+            _mapped(each, change) if isinstance(each, dict) else each
+            for each in stored[NESTED_KEY]
+        ]
     return {**stored, **changed} if changed else stored

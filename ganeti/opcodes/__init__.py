@@ -8,6 +8,7 @@ import msgspec
 
 from ganeti.errors import OpCodeUnknown, ParseError
 from ganeti.model import codec
+from ganeti.opcodes.allocator import OpTestAllocator
 from ganeti.opcodes.base import OpCode, dependencies, op_id, reason_source, summary
 from ganeti.opcodes.cluster import (
     OpClusterDestroy,
@@ -25,6 +26,7 @@ from ganeti.opcodes.group import (
 )
 from ganeti.opcodes.instance import (
     OpInstanceCreate,
+    OpInstanceMultiAlloc,
     OpInstanceQueryData,
     OpInstanceReboot,
     OpInstanceReinstall,
@@ -66,6 +68,7 @@ _ALL: tuple[type[OpCode], ...] = (
     OpNodeSetParams,
     OpNodePowercycle,
     OpInstanceCreate,
+    OpInstanceMultiAlloc,
     OpInstanceRemove,
     OpInstanceStartup,
     OpInstanceShutdown,
@@ -85,6 +88,7 @@ _ALL: tuple[type[OpCode], ...] = (
     OpTagsSet,
     OpTagsDel,
     OpTestDelay,
+    OpTestAllocator,
 )
 
 OPCODES: dict[str, type[OpCode]] = {op_id(kind): kind for kind in _ALL}

@@ -108,6 +108,18 @@ class OpInstanceCreate(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_CREAT
     helper_shutdown_timeout: Annotated[int | None, doc("Seconds a helper VM has to end")] = None
 
 
+class OpInstanceMultiAlloc(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_MULTI_ALLOC"):
+    """Find places for several new instances, and make a job for each that has one."""
+
+    RESULT: ClassVar[str] = "object: jobs (list of (true, id)), allocatable, failed (names)"
+
+    opportunistic_locking: Annotated[bool, doc("Consider only nodes free of locks")] = False
+    iallocator: Annotated[NonEmpty | None, doc("Program; default: the cluster's")] = None
+    instances: Annotated[
+        tuple[Any, ...], doc("OP_INSTANCE_CREATE for each, all with nodes or all without")
+    ] = ()
+
+
 class OpInstanceRemove(OpCode, frozen=True, kw_only=True, tag="OP_INSTANCE_REMOVE"):
     """Shut an instance down and remove it with its disks."""
 

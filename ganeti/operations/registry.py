@@ -17,6 +17,7 @@ from ganeti.operations.group.assign import GroupAssignNodes
 from ganeti.operations.group.modify import GroupSetParams
 from ganeti.operations.group.remove import GroupRemove
 from ganeti.operations.group.rename import GroupRename
+from ganeti.operations.instance.bulk import InstanceMultiAlloc
 from ganeti.operations.instance.create import InstanceCreate
 from ganeti.operations.instance.info import InstanceQueryData
 from ganeti.operations.instance.modify.unit import InstanceSetParams
@@ -33,6 +34,7 @@ from ganeti.operations.node.set_params import NodeSetParams
 from ganeti.operations.os.diagnose import OsDiagnose
 from ganeti.operations.tags.change import TagsDel, TagsSet
 from ganeti.operations.tags.search import TagsGet, TagsSearch
+from ganeti.operations.test.allocator import TestAllocator
 from ganeti.operations.test.delay import TestDelay
 from ganeti.operations.unit import Unit
 
@@ -49,6 +51,7 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     NodeSetParams,
     NodePowercycle,
     InstanceCreate,
+    InstanceMultiAlloc,
     InstanceRemove,
     InstanceStartup,
     InstanceShutdown,
@@ -68,6 +71,7 @@ _ALL: tuple[type[Unit[Any, Any]], ...] = (
     TagsSet,
     TagsDel,
     TestDelay,
+    TestAllocator,
 )
 
 UNITS: dict[str, type[Unit[Any, Any]]] = {op_id(unit.OP): unit for unit in _ALL}

@@ -40,7 +40,17 @@ _COMMANDS = {
 _OUR_VERSION = f"(ganeti {version.RELEASE}) {version.RELEASE}"
 _THEIR_VERSION = "(ganeti 3.0.2-3) 3.0.2"
 _HOSTS = "".join(f"10.77.0.{9 + number} node{number}\n" for number in (1, 2, 3))
-_JOB = '[{"OP_ID": "OP_TEST_DELAY", "duration": 0.1}]'
+_NEW = (
+    '{"mode": "create", "instance_name": "%s", "disk_template": "diskless", "os_type": "noop",'
+    ' "pnode": "node1", "disks": [], "nics": [], "start": %s}'
+)
+_FILES = {
+    "job.json": '[{"OP_ID": "OP_TEST_DELAY", "duration": 0.1}]',
+    "batch.json": f"[{_NEW % ('instance11', 'true')}, {_NEW % ('instance12', 'false')}]",
+    "bad.json": "[{not json",
+    "bad2.json": '[{"nosuch": 1}]',
+}
+"""What the recorded runs were given to read."""
 
 
 def subcommand(record: Record) -> str:
@@ -91,8 +101,14 @@ def _prepare(folder: Path) -> None:
     (folder / "hosts").write_text(_HOSTS)
     for number in (1, 2, 3):
         (folder / f"node{number}").mkdir(exist_ok=True)
+    write_files(folder)
+
+
+def write_files(folder: Path) -> None:
+    """The files that commands were given, as TMP/name below C{folder}."""
     (folder / "TMP").mkdir()
-    (folder / "TMP" / "job.json").write_text(_JOB)
+    for name, text in _FILES.items():
+        (folder / "TMP" / name).write_text(text)
 
 
 @contextlib.contextmanager

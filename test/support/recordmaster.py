@@ -25,7 +25,8 @@ class RecordMaster:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._job_ids = self._recorded_job_ids()
-        text = record.stderr
+        self._batch = record.command == "batch-create" and "Submitted" in record.stdout
+        text = "" if self._batch else record.stderr  # each of its jobs ends in its own way
         match = _JOB_FAILED.fullmatch(text)
         self._error = recorded.failure(match[1] if match else text)
 
@@ -147,15 +148,15 @@ class RecordMaster:
     ) -> Any:
         if isinstance(self._error, JobLost):
             raise self._error
-        if self._record.command == "verify":
+        if self._record.command == "verify" or self._batch:
             return self._verification(_job_id, serial)
         entries = recorded.log_entries(self._record.stdout)
         return [[self._status()], [e for e in entries if e[0] > (serial or 0)]]
 
     def _verification(self, job_id: int, serial: int | None) -> Any:
-        """One of the jobs of a verification; the one that made them has no log."""
+        """One of the jobs that a job made; the one that made them has no log."""
         entries = recorded.log_entries(self._sections().get(job_id, ""))
-        status = "success" if job_id == self._job_ids[0] else self._status()
+        status = "success" if job_id == self._job_ids[0] else self._status(job_id)
         return [[status], [e for e in entries if e[0] > (serial or 0)]]
 
     def _sections(self) -> dict[int, str]:
@@ -168,10 +169,21 @@ class RecordMaster:
         sections = self._sections()
         if job_id != self._job_ids[0]:
             return self._record.status == 0 or "ERROR" not in sections.get(job_id, "ERROR")
-        line = re.match(r"Submitted jobs (.*)", self._record.stdout)
-        return {"jobs": [[True, int(each)] for each in line[1].split(", ")]}
+        return {"jobs": self._made()}
 
-    def _status(self) -> str:
+    def _made(self) -> list[Any]:
+        """The jobs that a job made."""
+        line = re.match(r"Submitted jobs (.*)", self._record.stdout)
+        return [[True, int(each)] for each in line[1].split(", ")] if line else []
+
+    def _error_of(self, job_id: int) -> GanetiError | None:
+        """What a job failed with that another one made."""
+        found = re.search(rf"^Job {job_id} has failed: (.*\n.*\n.*\n)", self._record.stderr, re.M)
+        return recorded.failure(found[1]) if found else None
+
+    def _status(self, job_id: int | None = None) -> str:
+        if self._batch and job_id is not None:
+            return "success" if self._error_of(job_id) is None else "error"
         if self._error is None:
             return "success"
         return "canceled" if "canceled" in str(self._error) else "error"
@@ -187,6 +199,8 @@ class RecordMaster:
             return [["success", ["success"], [self._verified(ids[0])]]]
         if self._record.command == "reinstall" and self._asks_for_systems():
             return [["success", ["success"], [self._result()]]]
+        if self._batch and (error := self._error_of(ids[0])) is not None:
+            return [["error", ["error"], [encode_error(error)]]]
         result = encode_error(self._error) if self._error else self._result()
         return [[self._status(), [self._status()], [result]]]
 
@@ -197,6 +211,10 @@ class RecordMaster:
         kind = self._ops[0]["OP_ID"] if hasattr(self, "_ops") else ""
         if kind == "OP_OS_DIAGNOSE":
             return recordvalues.os_rows(self._record.stdout, self._ops[0]["output_fields"])
+        if kind == "OP_TEST_ALLOCATOR":
+            return self._record.stdout.removesuffix("\n")
+        if kind == "OP_INSTANCE_MULTI_ALLOC":
+            return {"jobs": self._made(), "allocatable": [], "failed": []}
         if kind == "OP_GROUP_SET_PARAMS":
             found = re.findall(r"^ - (\w+) -> (.*)$", self._record.stdout, re.MULTILINE)
             return [[name, recorded.literal(text)] for name, text in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganeti.cli.options import job
+from ganeti.cli.options import allocator, job
 from ganeti.cli.program import Command, Program, many, one
 
 PROGRAM = Program(
@@ -35,5 +35,15 @@ PROGRAM = Program(
             (),
             job.LOCKS_OPTIONS,
         ),
+        Command(
+            "iallocator",
+            "debug_allocator:iallocator",
+            "{<opts>...} <instance-name>",
+            "Try an instance allocator out: show what it is told, what it answers, and why",
+            "gnt-debug iallocator -m allocate -t file -o debian --explain web1.example.com",
+            many("unknown", 1),
+            allocator.ALLOCATOR_OPTIONS,
+        ),
     ),
+    aliases={"allocator": "iallocator", "allocate": "iallocator"},
 )

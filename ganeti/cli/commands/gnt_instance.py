@@ -19,6 +19,15 @@ PROGRAM = Program(
             instance.ADD_OPTIONS,
         ),
         Command(
+            "batch-create",
+            "instance_batch:batch_create",
+            "<instances.json>",
+            "Create many instances that a file describes, on nodes chosen for all at once",
+            "gnt-instance batch-create -I hail instances.json",
+            one("file"),
+            instance.BATCH_CREATE_OPTIONS,
+        ),
+        Command(
             "remove",
             "instance:remove",
             "[-f] <instance-name>",

@@ -11,9 +11,9 @@ from support.masterrig import MasterRig
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.errors import OpExecError
-from ganeti.masterd.secrets import REDACTED, SecretBox, sealed, unsealed
+from ganeti.masterd.secrets import REDACTED, SecretBox, redacted, sealed, unsealed
 from ganeti.model import codec
-from ganeti.model.job import JobStatus
+from ganeti.model.job import Job, JobOp, JobStatus
 from ganeti.model.secret import Secret
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
@@ -38,6 +38,18 @@ class BoxTests(SynchronousTestCase):
         stored = sealed({"osparams_secret": {"a": PASSWORD}, "other": 1}, box)
         self.assertNotIn(PASSWORD, repr(stored))
         self.assertEqual(unsealed(stored, box), {"osparams_secret": {"a": PASSWORD}, "other": 1})
+
+    def test_nested(self) -> None:
+        """Opcodes in an opcode have secrets, too."""
+        box = SecretBox(Fernet.generate_key())
+        plain = {"instances": [{"osparams_secret": {"a": PASSWORD}}, {"name": "x"}, "odd"]}
+        stored = sealed(plain, box)
+        self.assertNotIn(PASSWORD, repr(stored))
+        self.assertEqual(unsealed(stored, box), plain)
+        job = Job(id=1, ops=(JobOp(input=stored, op_id="OP_INSTANCE_MULTI_ALLOC"),), received=1)
+        [shown] = redacted(job).ops
+        self.assertEqual(shown.input["instances"][0], {"osparams_secret": {"a": REDACTED}})
+        self.assertEqual(shown.input["instances"][1:], [{"name": "x"}, "odd"])
 
     def test_other_node(self) -> None:
         """With another key it cannot be read, and the job says so."""
