@@ -94,6 +94,8 @@ def changes_until_it_fits(
     made: list[Change] = []
     for _round in range(ROUNDS):
         more = missing_changes(cluster, found.instance, nodes, found)
+        if more is None:
+            return []
         if not more:
             return made
         made += more
@@ -104,8 +106,8 @@ def changes_until_it_fits(
 
 def missing_changes(
     cluster: Cluster, instance: Instance, nodes: tuple[str, ...], found: Candidates
-) -> list[Change]:
-    """What is wrong with one place, as changes; empty: it fits."""
+) -> list[Change] | None:
+    """What is wrong with one place, as changes; empty: it fits; None: nothing is known to help."""
     placeless = msgspec.structs.replace(instance, primary="", secondary="")
     state = State(cluster.with_instances([*cluster.instances, placeless]))
     places = one_place(cluster, nodes, found.places.primary_stays)

@@ -11,8 +11,8 @@ from ganeti.htools.state import State
 from ganeti.htools.tables import DISK, MEM
 
 
-def redundancy_changes(state: State) -> list[Change]:
-    """What helps the first node that may not fail; empty: all may, or nothing simple helps."""
+def redundancy_changes(state: State) -> list[Change] | None:
+    """What helps the first node that may not fail; empty: all may; None: nothing simple helps."""
     failing = failing_nodes(state, first=True)
     if not failing:
         return []
@@ -20,7 +20,7 @@ def redundancy_changes(state: State) -> list[Change]:
     if moved:
         return moved
     room = room_elsewhere(state, failing[0])
-    return [] if room is None else [room]
+    return None if room is None else [room]
 
 
 def failover_changes(state: State, failed: int) -> list[Change]:

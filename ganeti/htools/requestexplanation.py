@@ -185,7 +185,7 @@ class Staying:
         record = self.cluster.instances[index]
         template = record.template.value
         if not TEMPLATES[record.template].mirrored:
-            return [f"{name} stays: its disk template {template} has no copy elsewhere."]
+            return [f"{name} stays: the disk template {template} has no copy elsewhere."]
         found = self._places(index)
         if found.fits.any():
             return [f"{name} stays: {reason.rstrip(': ')}."]

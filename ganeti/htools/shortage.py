@@ -163,7 +163,7 @@ def at_node(rules: list[Rule], index: int, node: int, second: bool) -> list[Shor
 
 def words(shortage: Shortage, name: str) -> str:
     """The rule that fails, for an admin, with the numbers."""
-    needed, there = number(shortage.needed), number(max(shortage.there, 0.0))
+    needed, there = number(shortage.needed), number(shortage.there)
     short = f"{number(shortage.short_by)} short"
     match shortage.code:
         case Code.OFFLINE:

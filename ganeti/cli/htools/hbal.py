@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ganeti.cli.htools.balancing import balance_options, print_coefficients
 from ganeti.cli.htools.console import Console, abort
+from ganeti.cli.htools.explaining import explain
 from ganeti.cli.htools.groupchoice import choose_group
 from ganeti.cli.htools.listing import print_instances, print_nodes
 from ganeti.cli.htools.loading import find_source, load_cluster, tell_loaded
@@ -15,7 +16,7 @@ from ganeti.cli.htools.steps import StepWriter
 from ganeti.htools.balance import apply_steps, balance_steps
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.moves import Step
-from ganeti.htools.score import metrics, optimum, score
+from ganeti.htools.score import optimum, score
 from ganeti.htools.status import bad_instances, bad_nodes
 from ganeti.htools.violations import violating_nodes
 
@@ -34,11 +35,13 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
     print_nodes(console, "Initial cluster", part)
     tell_state(console, part)
     if is_balanced(console, part):
+        if options.explain:
+            explain(console, part, ())
         return 0
     steps = find_steps(console, part)
     tell_end(console, part, steps)
     if options.explain:
-        explain_steps(console, part, steps)
+        explain(console, part, steps)
     print_commands(console, part, steps)
     save_cluster(console, apply_steps(cluster, steps), "balanced", "after balancing")
     if options.execute and steps:
@@ -96,22 +99,6 @@ def find_steps(console: Console, cluster: Cluster) -> tuple[Step, ...]:
         console.out(writer.line(step))
         console.flush()
     return tuple(steps)
-
-
-def explain_steps(console: Console, cluster: Cluster, steps: tuple[Step, ...]) -> None:
-    """Which terms of the score each step changes, on standard error."""
-    before = metrics(cluster)
-    for step in steps:
-        cluster = apply_steps(cluster, (step,))
-        after = metrics(cluster)
-        console.note(f"Step {step.number}, {cluster.short(step.instance)}, changes the score by:")
-        changes = [
-            (new.weight * (new.value - old.value), new.name)
-            for old, new in zip(before, after, strict=True)
-        ]
-        for change, name in sorted(each for each in changes if abs(each[0]) >= 5e-9):
-            console.note(f"  {change:+.8f} {name}")
-        before = after
 
 
 def tell_end(console: Console, cluster: Cluster, steps: tuple[Step, ...]) -> None:

@@ -110,7 +110,7 @@ def test_no_copy() -> None:
     cluster = prepare(make_cluster(4, per_node=1, template=DiskTemplate.PLAIN))
     name = cluster.instances[0].name
     told = lines(cluster, EvacuateRequest(instances=(name,), mode="all"))
-    assert told[-1] == f"{name} stays: its disk template plain has no copy elsewhere."
+    assert told[-1] == f"{name} stays: the disk template plain has no copy elsewhere."
 
 
 def test_change_group() -> None:
