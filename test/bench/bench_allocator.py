@@ -80,7 +80,9 @@ def make_inquiry(nodes: int, template: DiskTemplate) -> Inquiry:
     }
     return Inquiry(
         config=config,
-        stock=Stock(resources=dict.fromkeys(config.nodes, resources), runtimes=runtimes),
+        stock=Stock(
+            config=config, resources=dict.fromkeys(config.nodes, resources), runtimes=runtimes
+        ),
         claims=Claims(),
         request=Allocate(
             name="new.example.com",

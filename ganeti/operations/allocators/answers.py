@@ -51,9 +51,7 @@ class _Senseless(Exception):
     """Why an answer cannot be used."""
 
 
-def read_answer(
-    body: bytes, name: str, request: AllocatorRequest, config: Configuration
-) -> Answer:
+def read_answer(body: bytes, name: str, request: AllocatorRequest, config: Configuration) -> Answer:
     """
     The answer of the allocator C{name} to C{request}.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from ganeti.htools.defaults import STATIC_KVM_NODE_MEMORY
 from ganeti.htools.ialloctext import STATUSES
@@ -19,32 +20,40 @@ from ganeti.operations.allocators.figures import NodeFigures
 from ganeti.operations.allocators.situation import Situation
 from ganeti.utils.text import nice_sort_key
 
+N = TypeVar("N", NodeGroup, ModelNode, Instance)
+
 
 def build_data(
     situation: Situation, static_kvm_node_memory: int = STATIC_KVM_NODE_MEMORY
 ) -> ClusterData:
     """
-    Groups, nodes and instances, as an input file with the same would be read.
+    Groups, nodes and instances, each in natural order of names, as an input file is read.
 
     @param static_kvm_node_memory: what nodes with KVM use themselves, in MiB; 0: what they say.
     """
     config = situation.config
     kvm = config.cluster.enabled_hypervisors[:1] == (HypervisorName.KVM,)
     own_memory = static_kvm_node_memory if kvm else 0
-    instances = [build_instance(config, one) for one in placed_instances(config)]
-    nodes = (build_node(situation, node, own_memory) for node in config.nodes.values())
+    placed = (build_instance(config, one) for one in placed_instances(config))
     return ClusterData(
-        groups=tuple(build_group(config, group) for group in ordered_groups(config)),
-        nodes=tuple(sorted(nodes, key=lambda node: node.name)),
-        instances=tuple(sorted([*instances, *situation.promised], key=lambda one: one.name)),
+        groups=tuple(build_group(config, group) for group in in_order(config.groups.values())),
+        nodes=tuple(
+            build_node(situation, node, own_memory) for node in in_order(config.nodes.values())
+        ),
+        instances=tuple(in_order([*placed, *situation.promised])),
         tags=config.cluster.tags,
         policy=build_policy(config.cluster.ipolicy),
     )
 
 
-def ordered_groups(config: Configuration) -> list[NodeGroup]:
-    """In natural order of their names."""
-    return sorted(config.groups.values(), key=lambda group: nice_sort_key(group.name))
+def in_order(named: Iterable[N]) -> list[N]:
+    """
+    In natural order of their names.
+
+    Of places that are as good as one another the order decides: it must be the same for all
+    allocators, and for ever.
+    """
+    return sorted(named, key=lambda one: nice_sort_key(one.name))
 
 
 def placed_instances(config: Configuration) -> Iterable[model_instance.Instance]:

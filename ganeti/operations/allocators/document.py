@@ -14,13 +14,10 @@ from ganeti.model.nic import Nic
 from ganeti.model.node import Node
 from ganeti.model.parameters import NicMode
 from ganeti.model.templates import disk_room
-from ganeti.operations.allocators.data import (
-    instance_template,
-    ordered_groups,
-    placed_instances,
-)
+from ganeti.operations.allocators.data import in_order, instance_template, placed_instances
 from ganeti.operations.allocators.requests import AllocatorRequest, plain_request
 from ganeti.operations.allocators.situation import Situation
+from ganeti.utils.text import nice_sort_key
 
 VERSION = 2
 
@@ -32,6 +29,7 @@ def build_document(situation: Situation, request: AllocatorRequest) -> bytes:
     config = situation.config
     placed = {one.name: _instance(config, one) for one in placed_instances(config)}
     promised = {one.name: _promised(config, one) for one in situation.promised}
+    instances = {**promised, **placed}
     return codec.encode(
         {
             "version": VERSION,
@@ -39,9 +37,13 @@ def build_document(situation: Situation, request: AllocatorRequest) -> bytes:
             "cluster_tags": config.cluster.tags,
             "enabled_hypervisors": config.cluster.enabled_hypervisors,
             "ipolicy": config.cluster.ipolicy,
-            "nodegroups": {group.uuid: _group(config, group) for group in ordered_groups(config)},
-            "nodes": {node.name: _node(situation, node) for node in config.nodes.values()},
-            "instances": {**promised, **placed},
+            "nodegroups": {
+                group.uuid: _group(config, group) for group in in_order(config.groups.values())
+            },
+            "nodes": {
+                node.name: _node(situation, node) for node in in_order(config.nodes.values())
+            },
+            "instances": {name: instances[name] for name in sorted(instances, key=nice_sort_key)},
             "request": plain_request(request),
         }
     )

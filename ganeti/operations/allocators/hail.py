@@ -24,7 +24,7 @@ from ganeti.operations.allocators.situation import Situation
 from ganeti.operations.allocators.stock import Claims, Stock, build_situation
 
 if TYPE_CHECKING:
-    from ganeti.htools.allocation import AllocationOptions
+    from ganeti.htools.serving import Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,30 +48,39 @@ def thd_answer(inquiry: Inquiry) -> Answer:
 
     @raise ganeti.htools.errors.InputError: the request names what is not there.
     """
-    from ganeti.htools.serving import Options, serve
+    from ganeti.htools.serving import serve
 
-    parameters = inquiry.parameters
-    cluster = thd_cluster(inquiry.thd_situation(), parameters)
-    options = Options(
-        ignore_soft_errors=parameters.ignore_soft_errors,
-        capacity_checks=not parameters.no_capacity_checks,
-        restrict_to=restriction(cluster, parameters),
-    )
-    answer, _ = serve(cluster, parse(inquiry.request), options)
+    cluster = thd_cluster(inquiry.thd_situation(), inquiry.parameters)
+    answer, _ = serve(cluster, parse(inquiry.request), thd_options(cluster, inquiry.parameters))
     return answer
 
 
 def thd_reasoned_answer(inquiry: Inquiry) -> Answer:
     """
-    The same; a failure also says which nodes were left out.
+    The same; a failure also says what an admin can do about it.
 
     @raise ganeti.htools.errors.InputError: the request names what is not there.
     """
     answer = thd_answer(inquiry)
     if answer.success:
         return answer
-    reasons = silent_nodes(inquiry.thd_situation())
-    return msgspec.structs.replace(answer, info=". ".join([answer.info.rstrip(". "), *reasons]))
+    situation = inquiry.thd_situation()
+    sentences = [answer.info, *thd_why_not(situation, inquiry), *silent_nodes(situation)]
+    info = ". ".join(sentence.rstrip(". ") for sentence in sentences)
+    return msgspec.structs.replace(answer, info=info)
+
+
+def thd_why_not(situation: Situation, inquiry: Inquiry) -> list[str]:
+    """Why a new instance fits nowhere, and the cheapest change."""
+    from ganeti.htools.explanation import why_not
+    from ganeti.htools.requestexplanation import wanted_of
+
+    asked = parse(inquiry.request)
+    if not isinstance(asked, AllocateRequest):
+        return []
+    cluster = thd_cluster(situation, inquiry.parameters)
+    options = wanted_of(asked, thd_options(cluster, inquiry.parameters))
+    return [why_not(cluster, asked.instance, asked.node_count, options)]
 
 
 def silent_nodes(situation: Situation) -> list[str]:
@@ -82,16 +91,12 @@ def silent_nodes(situation: Situation) -> list[str]:
 
 
 def thd_explain(inquiry: Inquiry) -> list[str]:
-    """Why it chooses as it does, in lines; only requests for a new instance are explained."""
-    from ganeti.htools.explanation import explain_allocation, explanation_lines
+    """Why it chooses as it does, in lines."""
+    from ganeti.htools.requestexplanation import explain_request
 
-    asked = parse(inquiry.request)
-    if not isinstance(asked, AllocateRequest):
-        return ["Only requests for a new instance are explained."]
     cluster = thd_cluster(inquiry.thd_situation(), inquiry.parameters)
-    options = allocation_options(cluster, asked, inquiry.parameters)
-    found = explain_allocation(cluster, asked.instance, asked.node_count, options)
-    return list(explanation_lines(found))
+    options = thd_options(cluster, inquiry.parameters)
+    return explain_request(cluster, parse(inquiry.request), options)
 
 
 def thd_document(inquiry: Inquiry) -> bytes:
@@ -105,17 +110,14 @@ def thd_cluster(situation: Situation, parameters: HailParameters) -> Cluster:
     return prepare(build_data(situation, STATIC_KVM_NODE_MEMORY if memory is None else memory))
 
 
-def allocation_options(
-    cluster: Cluster, asked: AllocateRequest, parameters: HailParameters
-) -> AllocationOptions:
-    """How a place is looked for."""
-    from ganeti.htools.allocation import AllocationOptions
+def thd_options(cluster: Cluster, parameters: HailParameters) -> Options:
+    """The parameters as options of a search."""
+    from ganeti.htools.serving import Options
 
-    return AllocationOptions(
+    return Options(
         ignore_soft_errors=parameters.ignore_soft_errors,
         capacity_checks=not parameters.no_capacity_checks,
-        restrict_to=restriction(cluster, parameters) or asked.restrict_to,
-        group=asked.group,
+        restrict_to=restriction(cluster, parameters),
     )
 
 

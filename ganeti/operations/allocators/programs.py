@@ -16,9 +16,7 @@ Consult = Callable[[str, RunAllocator], Awaitable[AllocatorOutput]]
 """C{JobContext.consult}."""
 
 
-async def run_program(
-    consult: Consult, config: Configuration, name: str, document: bytes
-) -> bytes:
+async def run_program(consult: Consult, config: Configuration, name: str, document: bytes) -> bytes:
     """
     What a program on the master node prints.
 

@@ -15,7 +15,7 @@ from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
 from ganeti.model.live import InstanceRuntime, NodeResources
 from ganeti.model.reservation import Reservation, ReservationKind
-from ganeti.model.templates import DiskTemplate
+from ganeti.model.templates import DiskTemplate, disk_room
 from ganeti.operations.allocators.figures import NodeFigures, Tenant, node_figures
 from ganeti.operations.allocators.requests import Allocate, AllocatorRequest, MultiAllocate
 from ganeti.operations.allocators.situation import Situation
@@ -27,8 +27,13 @@ from ganeti.utils.aio import gather
 
 @dataclass(frozen=True, kw_only=True)
 class Stock:
-    """What nodes answered, by uuid; all that were asked are there."""
+    """
+    What nodes answered, by uuid; all that were asked are there.
 
+    @ivar config: what was known before they were asked: the disks in it were there.
+    """
+
+    config: Configuration
     resources: Mapping[str, NodeResources | GanetiError]
     runtimes: Mapping[str, tuple[InstanceRuntime, ...] | GanetiError]
 
@@ -55,7 +60,7 @@ async def take_stock(config: Configuration, rpc: Asker, request: AllocatorReques
         rpc.call_all(asked, ListInstances(hypervisors=cluster.enabled_hypervisors)),
     ]
     resources, runtimes = await gather(questions)
-    return Stock(resources=resources, runtimes=runtimes)
+    return Stock(config=config, resources=resources, runtimes=runtimes)
 
 
 def subject(
@@ -76,7 +81,8 @@ def build_situation(config: Configuration, stock: Stock, claims: Claims) -> Situ
     Put together what is known.
 
     The configuration may be younger than the answers of the nodes: instances that it has and
-    that did not run then count as if they were about to start.
+    that did not run then count as if they were about to start, and disks that it had not then
+    as if they were about to be made.
     """
     figures: dict[str, NodeFigures] = {}
     silent: dict[str, str] = {}
@@ -107,7 +113,7 @@ def _figures_of(
         {runtime.name: runtime for runtime in runtimes},
         tenants,
         reserved_memory=reserved[ReservationKind.NODE_MEMORY],
-        reserved_disk=reserved[ReservationKind.NODE_DISK],
+        reserved_disk=reserved[ReservationKind.NODE_DISK] + _new_disks(config, uuid, stock),
     )
     return figures or "its hypervisor does not say how much memory and how many processors it has"
 
@@ -131,6 +137,14 @@ def _tenants(config: Configuration, uuid: str, claims: Claims) -> list[Tenant]:
             if one.primary == name
         ),
     ]
+
+
+def _new_disks(config: Configuration, uuid: str, stock: Stock) -> int:
+    """What disks take on a node that came into the configuration since the stock was taken."""
+    there = config.indexes.disks_on.get(uuid, ())
+    before = stock.config.disks
+    new = (config.disks[disk] for disk in there if disk not in before)
+    return sum(disk_room(disk.dev_type, disk.size) for disk in new)
 
 
 def _reserved(
