@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ganeti.cli.htools.balancing import balance_options
 from ganeti.cli.htools.console import Console
@@ -30,9 +30,9 @@ class Report:
         self._machine = console.options.machine_readable
         self._need = need
 
-    def print(self, phase: str, when: str, groups: Sequence[GroupHealth], all_: Health) -> None:
+    def print(self, phase: str, when: str, groups: Mapping[int, GroupHealth], all_: Health) -> None:
         """All groups, then the whole; C{phase} is for programs and C{when} for people."""
-        for number, group in enumerate(groups):
+        for number, group in groups.items():
             self._counts(f"{phase}_GROUP_{number}", f"group {group.name} {when}", group.health)
             score = decimal(group.score, 8)
             self._line(f"{phase}_GROUP_{number}_SCORE", "Group score", score)
@@ -59,29 +59,40 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
     options = console.options
     cluster = load_cluster(console, arguments, environ)
     tell_warnings(console, cluster)
-    parts = [cluster.select(group) for group in cluster.groups]
+    parts = _parts(cluster)
     before = _check(console, parts)
-    whole = total(before, capacity_checks=options.capacity_checks)
+    whole = total(before.values(), capacity_checks=options.capacity_checks)
     simulate = not whole.healthy and not options.no_simulation
     if options.machine_readable:
-        for number, group in enumerate(before):
+        for number, group in enumerate(cluster.groups):
             console.out(f"HCHECK_GROUP_UUID_{number}={quote(group.uuid)}")
     else:
         console.out(_verdict(console, whole))
     report = Report(console, need=not whole.healthy)
     report.print("INIT", "initially", before, whole)
-    after = _check(console, [_balanced(console, part) for part in parts]) if simulate else before
+    after = before
+    if simulate:
+        balanced = {number: _balanced(console, part) for number, part in parts.items()}
+        after = _check(console, balanced)
     if simulate or options.machine_readable:
-        final = total(after, capacity_checks=options.capacity_checks)
+        final = total(after.values(), capacity_checks=options.capacity_checks)
         report.print("FINAL", "after rebalancing", after, final)
     if options.machine_readable:
         console.out("HCHECK_OK=1")
     return int(simulate)
 
 
-def _check(console: Console, parts: Sequence[Cluster]) -> list[GroupHealth]:
+def _parts(cluster: Cluster) -> dict[int, Cluster]:
+    """The groups that have nodes, by their place in the cluster."""
+    parts = {number: cluster.select(group) for number, group in enumerate(cluster.groups)}
+    return {number: part for number, part in parts.items() if part.nodes}
+
+
+def _check(console: Console, parts: Mapping[int, Cluster]) -> dict[int, GroupHealth]:
     checks = console.options.capacity_checks
-    return [check_group(part, capacity_checks=checks) for part in parts]
+    return {
+        number: check_group(part, capacity_checks=checks) for number, part in parts.items()
+    }
 
 
 def _verdict(console: Console, health: Health) -> str:
