@@ -163,6 +163,9 @@ class Context:
         mine = sum(r.amount for r in own if r.kind is kind and r.node_uuid == node_uuid)
         return self._s.reservations.amount(kind, node_uuid) - mine
 
+    def obtainable(self, wanted: Sequence[HeldLock]) -> tuple[HeldLock, ...]:
+        return locks_from_held(self._s.locks.obtainable(wanted_from_locks(wanted)))
+
     async def shrink(self, keep: Sequence[HeldLock]) -> None:
         self._s.locks.shrink(self.id, wanted_from_locks(keep))
         job = replace(self._active.job, locks=self.locks_held)

@@ -57,6 +57,10 @@ class LockManager:
         """What C{owner} holds; empty while it waits."""
         return self._table.held(owner)
 
+    def obtainable(self, wanted: Wanted) -> Wanted:
+        """Those of C{wanted} that would be granted at once, each alone."""
+        return self._table.obtainable(wanted)
+
     def owners(self) -> set[int]:
         """All that hold locks."""
         return self._table.owners()

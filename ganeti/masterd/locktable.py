@@ -180,6 +180,17 @@ class LockTable:
         """What C{owner} holds now; empty while it waits."""
         return self._held_by.get(owner, {})
 
+    def obtainable(self, wanted: Wanted) -> dict[Key, LockMode]:
+        """Those of C{wanted} that would be granted at once, each alone."""
+        before = Claims()
+        for request in self._waiting:
+            before.add(request.owner, request.wanted)
+        return {
+            key: mode
+            for key, mode in wanted.items()
+            if self._held.admits({key: mode}) and before.admits({key: mode})
+        }
+
     def owners(self) -> set[int]:
         """All that hold locks."""
         return {owner for owner, held in self._held_by.items() if held}

@@ -230,6 +230,9 @@ class JobContext(Protocol):
     async def checkpoint(self) -> None:
         """@raise ganeti.errors.JobCanceled: somebody cancelled the job meanwhile."""
 
+    def obtainable(self, wanted: LockRequest) -> LockRequest:
+        """Those of C{wanted}, none of them held, that would be granted at once."""
+
     async def shrink(self, keep: LockRequest) -> None:
         """Free all locks but C{keep}."""
 

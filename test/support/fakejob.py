@@ -162,6 +162,8 @@ class FakeJob:
         self.hooks_run: list[tuple[str, str, tuple[str, ...]]] = []
         self.files: dict[LogicalFile, str] = {}
         self.canceled = False
+        self.busy: set[str] = set()
+        """Names of locks that others have."""
         self._undos: list[tuple[str, Any]] = []
 
     def snapshot(self) -> State:
@@ -261,6 +263,9 @@ class FakeJob:
     async def checkpoint(self) -> None:
         if self.canceled:
             raise JobCanceled("The job was canceled while it ran")
+
+    def obtainable(self, wanted: LockRequest) -> LockRequest:
+        return tuple(lock for lock in wanted if lock.name not in self.busy)
 
     async def shrink(self, keep: LockRequest) -> None:
         self.locks_held = keep

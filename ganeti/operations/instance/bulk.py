@@ -53,9 +53,7 @@ class InstanceMultiAlloc(Unit[OpInstanceMultiAlloc, MultiAllocPlan]):
             return ()
         allocator = self._allocator(state.config)
         by_group = {op.group_name: replace(op, iallocator=allocator) for op in ops}
-        nodes = {
-            node.uuid for op in by_group.values() for node in candidates(state.config, op)
-        }
+        nodes = {node.uuid for op in by_group.values() for node in candidates(state.config, op)}
         return shared(Level.NODE, *sorted(nodes))
 
     async def plan(self) -> MultiAllocPlan:

@@ -67,6 +67,8 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         name = check_new_name(state.config, self.op.instance_name)
         primary = find_primary(state.config, self.op)
         nodes = [primary] if primary is not None else candidates(state.config, self.op)
+        if primary is None and self.op.opportunistic_locking:
+            nodes = []  # the plan takes those that are free
         return (*exclusive(Level.INSTANCE, name), *shared(Level.NODE, *(one.uuid for one in nodes)))
 
     async def plan(self) -> CreatePlan:

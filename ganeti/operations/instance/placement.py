@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
+from msgspec.structs import replace
+
 from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.htools.requests import Answer
 from ganeti.model.allocators import CLUSTER_DEFAULT
@@ -70,6 +72,8 @@ async def choose_nodes(
     """
     config = job.snapshot().config
     allocator, asked = named_allocator(config, op), build_allocation(config, op, request)
+    if op.opportunistic_locking:
+        asked = replace(asked, restrict_to_nodes=free_nodes(job, config, op))
     chosen: list[Node] = []
 
     def reserve(answer: Answer) -> None:
@@ -86,6 +90,29 @@ async def choose_nodes(
     job.info(f"Selected nodes for instance {request.name} via iallocator {allocator}: {names}")
     await _free_others(job, chosen)
     return chosen
+
+
+def free_nodes(job: JobContext, config: Configuration, op: OpInstanceCreate) -> tuple[str, ...]:
+    """
+    The names of the nodes whose locks are held; none: no node could be chosen anyway.
+
+    @raise NeedLocks: none is held yet; tells which were free just now.
+    @raise OpPrereqError: none is free.
+    """
+    held = [lock.name for lock in job.locks_held if lock.level is Level.NODE]
+    if held:
+        return tuple(config.nodes[uuid].name for uuid in held)
+    wanted = shared(Level.NODE, *(node.uuid for node in candidates(config, op)))
+    free = job.obtainable(wanted)
+    if not wanted:
+        return ()
+    if not free:
+        raise OpPrereqError(
+            "Other jobs hold all nodes that could be chosen; try again later, or wait for them"
+            " by leaving out --opportunistic-locking",
+            ErrorCode.TEMP_NO_RESOURCES,
+        )
+    raise NeedLocks(free)
 
 
 def build_allocation(

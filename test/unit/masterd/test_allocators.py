@@ -16,6 +16,7 @@ from ganeti.errors import NodeUnreachable, StorageError
 from ganeti.model.config import Configuration
 from ganeti.model.job import JobStatus
 from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
+from ganeti.model.locks import Level, LockMode
 from ganeti.model.parameters import PartialBeParams
 from ganeti.model.templates import DiskTemplate
 from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
@@ -282,6 +283,24 @@ class PlacedTests(SynchronousTestCase):
         node = self.config.node_by_name[self.rig.log(job)[0].rpartition(" ")[2]]
         names = {name for level, name in self.rig.master.locks.held(job) if level == "node"}
         self.assertEqual(names, {node})
+
+    def test_only_free_nodes(self) -> None:
+        """Opportunistic: nodes that other jobs hold, or wait for, are left out, not waited for."""
+        locks = self.rig.master.locks
+        taken = {(Level.NODE, node_uuid(1)): LockMode.EXCLUSIVE}
+        self.rig.now(locks.acquire(98, taken, 0))
+        wanted = {**taken, (Level.NODE, node_uuid(2)): LockMode.EXCLUSIVE}
+        waiting = self.rig.begin(locks.acquire(99, wanted, 0))
+        [job] = self.place("web1", opportunistic_locking=True)
+        self.assertEqual(self.rig.status(job), JobStatus.SUCCESS)
+        self.assertEqual(self.node_of("web1"), "node3.example.com")
+        [patient] = self.place("web2")
+        self.assertEqual(self.rig.status(patient), JobStatus.WAITING)
+        for owner in (98, 99):
+            locks.release(owner)
+        self.rig.result_of(waiting)
+        self.rig.advance(5)
+        self.assertEqual(self.rig.status(patient), JobStatus.SUCCESS)
 
     # -- the computing thread
 

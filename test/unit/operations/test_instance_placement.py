@@ -160,6 +160,29 @@ class PlacementTests(SynchronousTestCase):
         self.assertEqual(need.more, shared(Level.NODE, node_uuid(2)))
         self.assertEqual(self.job.reservations.owners(), frozenset())
 
+    def test_only_free_nodes(self) -> None:
+        """Opportunistic: those that are free are locked, and they alone may be chosen."""
+        op = make_op(opportunistic_locking=True)
+        name = exclusive(Level.INSTANCE, "web1")
+        self.assertEqual(InstanceCreate(op, self.job).locks(self.job.state), name)
+        self.job.busy = {node_uuid(1)}
+        planning = plan_unit(InstanceCreate, op, self.job)
+        need = self.failureResultOf(Deferred.fromCoroutine(planning), NeedLocks).value
+        self.assertEqual(need.more, shared(Level.NODE, node_uuid(2), node_uuid(3)))
+        self.job.locks_held = (*name, *need.more)
+        self.successResultOf(Deferred.fromCoroutine(InstanceCreate(op, self.job).plan()))
+        self.assertEqual(self.job.iallocator.asked[0][1].restrict_to_nodes, (SECOND, THIRD))
+
+    def test_no_free_nodes(self) -> None:
+        """Nothing is waited for."""
+        self.job.busy = set(self.job.config.nodes)
+        self.refused(
+            "Other jobs hold all nodes that could be chosen; try again later, or wait for them"
+            " by leaving out --opportunistic-locking",
+            ErrorCode.TEMP_NO_RESOURCES,
+            opportunistic_locking=True,
+        )
+
     # -- what is kept
 
     def test_reservations(self) -> None:
@@ -215,9 +238,12 @@ class PlacementTests(SynchronousTestCase):
         self.answer(Answer(success=False, info="Request failed: too large", result=[]))
         text = "Can't compute nodes using iallocator 'hail': Request failed: too large"
         self.refused(text, ErrorCode.NO_RESOURCES, iallocator="hail")
-        self.refused(
-            text, ErrorCode.TEMP_NO_RESOURCES, iallocator="hail", opportunistic_locking=True
-        )
+        op = make_op(iallocator="hail", opportunistic_locking=True)
+        self.job.locks_held = shared(Level.NODE, node_uuid(2))
+        error: Any = self.failureResultOf(
+            Deferred.fromCoroutine(InstanceCreate(op, self.job).plan()), OpPrereqError
+        ).value
+        self.assertEqual((str(error), error.code), (text, ErrorCode.TEMP_NO_RESOURCES))
 
     def test_senseless_answers(self) -> None:
         """Nodes that are too many, too few, unknown, or take no instances."""
