@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.defaults import MIN_GAIN, MIN_GAIN_LIMIT, MIN_SCORE
 from ganeti.htools.field import Field
@@ -82,8 +84,9 @@ def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterato
         before = (int(state.primary[move.instance]), int(state.secondary[move.instance]))
         after = placed(move.kind, *before, move.target)
         state.place(move.instance, *after)
-        field.refresh()
-        search.moved({node for node in (*before, *after) if node >= 0})
+        touched = np.array(sorted({node for node in (*before, *after) if node >= 0}))
+        field.refresh(touched)
+        search.moved(move.instance, touched)
         yield step._replace(score=field.score)
 
 

@@ -101,16 +101,22 @@ class Field:
         self.spreads = make_spreads(state)
         reserved = (state.reserved * state.nodes.reserved_inverse)[self.targets]
         self.reserved_shift = near(float(reserved.mean())) if len(reserved) else 0.0
+        self.largest_peer = np.zeros(state.nodes.count, dtype=np.intp)
+        self.second_largest = np.zeros(state.nodes.count)
         self.refresh()
 
-    def refresh(self) -> None:
-        """Take over what changed in the state."""
+    def refresh(self, nodes: Ints | None = None) -> None:
+        """
+        Take over what changed in the state.
+
+        @param nodes: nothing came to others, or left them; None: to any.
+        """
         state = self.state
         for spread in self.spreads:
             spread.refresh(state)
         self._refresh_reserved()
         self._refresh_limits()
-        self._refresh_peers()
+        self._refresh_peers(np.arange(state.nodes.count) if nodes is None else nodes)
         values = measure(state)
         self.values = values
         self.counts = sum(WEIGHTS[name] * values[name] for name in COUNTS)
@@ -139,23 +145,22 @@ class Field:
         self.reserved_sum = float(self.reserved_values.sum())
         self.reserved_squares = float(self.reserved_values @ self.reserved_values)
 
-    def _refresh_peers(self) -> None:
+    def _refresh_peers(self, nodes: Ints) -> None:
         """By node the largest and the second largest peer."""
-        peers = self.state.peers
-        self.largest_peer = peers.argmax(axis=1)
-        rows = np.arange(len(peers))
-        if len(peers) > 1:
-            without = peers.copy()
-            without[rows, self.largest_peer] = -1.0
-            self.second_largest = np.maximum(without.max(axis=1), 0.0)
-        else:
-            self.second_largest = np.zeros(len(peers))
+        if not len(nodes):
+            return
+        peers, rows = self.state.peers[nodes], np.arange(len(nodes))
+        largest = peers.argmax(axis=1)
+        self.largest_peer[nodes] = largest
+        peers[rows, largest] = -1.0
+        self.second_largest[nodes] = np.maximum(peers.max(axis=1), 0.0)
 
     def _refresh_limits(self) -> None:
         """How large an instance may be."""
         state = self.state
         free = state.resources[MEM]
         self.failing = state.failing()
+        self.believed = bool(((free <= state.reserved) & ~self.failing).any())
         self.limits, self.forthcoming = hard_and_soft(state)
         self.margin = np.where(self.failing, np.inf, free - state.reserved)
 

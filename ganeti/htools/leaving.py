@@ -227,3 +227,16 @@ class Leaving:
         there = self.state.tag_counts[exclusion[self.instances], nodes[:, None]] > 0
         conflicts: Flags = np.any(there, axis=1) & ~self.soon
         return conflicts
+
+    def refuses_copy_here(self, part: slice, reserved: Floats) -> Flags:
+        """[instance, target]: whether the old node that holds the copy afterwards is too small."""
+        if not self.field.strict:
+            return np.zeros((1, 1), dtype=bool)
+        if self.shape.secondary == "s":
+            memory, before = self.state.resources[MEM, self.s[part]], self.left[part]
+        else:
+            memory = self.state.resources[MEM, self.p[part]] + self.used[part]
+            before = self.on_p[part]
+        refused: Flags = (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
+        refused |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
+        return refused

@@ -1,4 +1,9 @@
-"""The best move of all: every instance, every kind of move, every target."""
+"""
+The best move of all: every instance, every kind of move, every target.
+
+What each move brings at most is weighed for all of them at each step (L{Slopes}), and only those
+moves are tried that may be the best: the result is that of trying them all.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganeti.htools.drift import drift, levels
+from ganeti.htools.arrivals import COPY, FORCED, RUNS, STRICT, Arrivals
 from ganeti.htools.field import Field
+from ganeti.htools.localities import Localities
 from ganeti.htools.moves import Kind, Move
+from ganeti.htools.origins import Origins
 from ganeti.htools.shapes import SHAPES
-from ganeti.htools.tables import Flags, Floats
+from ganeti.htools.slopes import reserved_reach, slopes, spread_reach
+from ganeti.htools.tables import Flags, Floats, Ints
 from ganeti.htools.trial import Trial
 
-# So many pairs of instance and target are tried at once: what fits the processor's cache.
-BATCH = 1 << 14
+# So many instances are tried before it is looked again which others may be as good.
+FEW = 128
 # Scores that differ by less are equal: what rounding leaves.
 EQUAL = 1e-11
 ALL = slice(None)
-# So many instances are scored before their bounds are looked at again.
-FEW = 256
+NOWHERE = np.array([-1])
 
 
 class Found(NamedTuple):
@@ -27,6 +34,21 @@ class Found(NamedTuple):
 
     score: float
     move: Move
+
+
+class Tried(NamedTuple):
+    """Scores of moves of one kind."""
+
+    kind: Kind
+    instances: Ints
+    targets: Ints
+    scores: Floats
+    """[instance, target]"""
+
+    @property
+    def lowest(self) -> float:
+        """The score of the best one."""
+        return float(self.scores.min())
 
 
 class Search:
@@ -46,108 +68,115 @@ class Search:
         self.evacuate, self.restricted = evacuate, restricted
         instances = self.state.cluster.instances
         self.balanced = np.array([one.auto_balance for one in instances], dtype=bool)
-        self.bounds = {kind: np.full(len(instances), -np.inf) for kind in SHAPES}
-        """By instance: no move of the kind has a lower score, when C{offset} is added."""
-        self.offset = 0.0
-        self.levels = levels(field)
+        self.reaches = [*(spread_reach(field, one) for one in field.spreads), reserved_reach(field)]
+        self.arrivals = Arrivals(field)
+        self.localities = Localities(self.state)
+        every = np.arange(len(instances))
+        self.origins = {
+            kind: Origins(field, kind) for kind in SHAPES if self.may(kind, every).any()
+        }
+        self._refresh(every)
 
     def best(self) -> Found | None:
         """The best move there is; of equal ones the first instance's. None: none is possible."""
-        exact = {kind: np.full(self.state.instances.count, np.inf) for kind in SHAPES}
-        waiting = {kind: self.may_move(kind) for kind in SHAPES}
-        lowest = np.inf
-        # First those that nothing is known of, then those that may be as good.
-        for kind in SHAPES:
-            lowest = min(lowest, self._look(kind, waiting[kind], exact[kind], -np.inf))
-        for kind in SHAPES:
-            lowest = min(lowest, self._look(kind, waiting[kind], exact[kind], lowest + EQUAL))
-        found = np.min(list(exact.values()), axis=0)
-        if not len(found) or not np.isfinite(lowest):
+        if not self.origins:
             return None
-        limit = lowest + EQUAL
-        return self.first_move(int(np.argmax(found <= limit)), limit)
+        lines = slopes(self.field, self.reaches)
+        below = lines.score - lines.loss - EQUAL
+        self.arrivals.weigh(lines)
+        parts = {kind: origins.weigh(lines) + below for kind, origins in self.origins.items()}
+        bounds = self._bounds(parts)
+        return first_of(self._try_all(parts, bounds))
 
-    def _look(self, kind: Kind, waiting: Flags, exact: Floats, limit: float) -> float:
-        """Score the moves of those that may be as good as C{limit}; the lowest score."""
-        lowest = np.inf
-        while True:
-            bounds = self.bounds[kind] + self.offset
-            instances = np.flatnonzero(waiting & (bounds <= limit))
-            if not len(instances):
-                return lowest
-            if len(instances) > FEW and np.isfinite(limit):
-                instances = instances[np.argsort(bounds[instances])[:FEW]]
-            scores = self.lowest_scores(Trial(self.field, kind, instances))
-            exact[instances] = scores
-            self.bounds[kind][instances] = scores - self.offset
-            waiting[instances] = False
-            lowest = min(lowest, float(scores.min()))
-            limit = min(limit, lowest + EQUAL) if np.isfinite(limit) else limit
-
-    def lowest_scores(self, trial: Trial) -> Floats:
-        """By instance of the trial: the score of its best move."""
-        if trial.kind is Kind.FAILOVER:
-            return trial.scores_here()
-        count = len(trial.instances)
-        height = max(1, BATCH // len(trial.targets))
-        parts = [slice(start, start + height) for start in range(0, count, height)]
-        return np.concatenate([trial.scores(part).min(axis=1) for part in parts])
-
-    def first_move(self, instance: int, limit: float) -> Found:
-        """The first move of an instance that is as good as that, or as its best."""
-        tried: list[tuple[int, Kind, Floats]] = []
-        for order, kind in enumerate(SHAPES):
-            if self.may_move(kind)[instance]:
-                trial = Trial(self.field, kind, np.array([instance]))
-                scores = trial.scores_here() if kind is Kind.FAILOVER else trial.scores(ALL)[0]
-                tried.append((order, kind, scores))
-        # One instance by itself may be rounded otherwise than among many.
-        limit = max(limit, min(float(scores.min()) for _order, _kind, scores in tried) + EQUAL)
-        found = [
-            (-1 if kind is Kind.FAILOVER else int(target), order, kind, float(scores[target]))
-            for order, kind, scores in tried
-            for target in np.flatnonzero(scores <= limit)[:1]
+    def _bounds(self, parts: dict[Kind, Floats]) -> dict[Kind, Floats]:
+        """By instance: no move of the kind has a lower score."""
+        lowest = [
+            [self.localities.lowest(each, self.arrivals.counted, role == RUNS) for each in values]
+            for role, values in enumerate(self.arrivals.values)
         ]
-        target, _order, kind, score = min(found, key=lambda each: each[:2])
-        return Found(score, Move(instance, kind, target))
+        bounds = {}
+        for kind, part in parts.items():
+            bounds[kind] = part
+            if kind is not Kind.FAILOVER:
+                role = RUNS if SHAPES[kind].primary == "t" else COPY
+                bounds[kind] = part + self._at(kind, lowest[role])
+        return bounds
 
-    def moved(self, nodes: set[int]) -> None:
-        """
-        Instances came to these nodes, or left them: bounds are kept where they hold.
+    def _at(self, kind: Kind, lowest: list[Floats]) -> Floats:
+        """By instance: what its best target adds."""
+        origins, classes = self.origins[kind], self.arrivals.classes
+        if self.localities.count == 1:
+            found = [each[:, 0][classes] for each in lowest]
+        else:
+            other = self.localities.group[origins.other]
+            found = [each[classes, other] for each in lowest]
+        return found[0] if len(found) == 1 else np.where(origins.forced, found[1], found[0])
 
-        Moves of instances on these nodes are unknown again, moves to them are scored anew, and
-        all others sink by no more than the drift.
-        """
-        before, self.levels = self.levels, levels(self.field)
-        if self.state.tags.locations is not None and self.state.tags.exclusion is not None:
-            for bounds in self.bounds.values():
-                bounds[:] = -np.inf
-            return
-        self.offset += drift(before, self.levels, self.field.count) - EQUAL
-        touched = np.array(sorted(nodes))
-        near = np.isin(self.state.primary, touched) | np.isin(self.state.secondary, touched)
-        for kind, bounds in self.bounds.items():
-            bounds[near] = -np.inf
-            far = np.flatnonzero(self.may_move(kind) & ~near)
-            if len(far) and kind is not Kind.FAILOVER:
-                scores = self.lowest_scores(Trial(self.field, kind, far, touched))
-                bounds[far] = np.minimum(bounds[far], scores - self.offset)
+    def _try_all(self, parts: dict[Kind, Floats], bounds: dict[Kind, Floats]) -> list[Tried]:
+        """All moves that may be the best; the one that seems so comes first."""
+        kinds = sorted(bounds, key=lambda kind: float(bounds[kind].min()))
+        first = bounds[kinds[0]].argmin()
+        if not np.isfinite(bounds[kinds[0]][first]):
+            return []
+        done = [self._try(kinds[0], np.array([first]), parts[kinds[0]], np.inf)]
+        lowest = done[0].lowest
+        for kind in kinds:
+            mine = bounds[kind]
+            waiting = np.flatnonzero((mine <= lowest + EQUAL) & (mine < np.inf))
+            waiting = waiting[mine[waiting].argsort()]
+            while len(waiting):
+                done.append(self._try(kind, waiting[:FEW], parts[kind], lowest + EQUAL))
+                lowest = min(lowest, done[-1].lowest)
+                waiting = waiting[FEW:]
+                waiting = waiting[mine[waiting] <= lowest + EQUAL]
+        return done
 
-    def may_move(self, kind: Kind) -> Flags:
+    def _try(self, kind: Kind, instances: Ints, part: Floats, limit: float) -> Tried:
+        """Score moves of these instances: to the targets where one may be as good as the limit."""
+        if kind is Kind.FAILOVER:
+            scores = Trial(self.field, kind, instances).scores_here()[:, None]
+            return Tried(kind, instances, NOWHERE, scores)
+        values = self.arrivals.values[RUNS if SHAPES[kind].primary == "t" else COPY]
+        classes, forced = self.arrivals.classes[instances], self.origins[kind].forced[instances]
+        adds = values[STRICT][classes]
+        if len(values) > FORCED:
+            adds = np.where(forced[:, None], values[FORCED][classes], adds)
+        adds += part[instances, None]
+        targets = np.flatnonzero((adds <= limit).any(axis=0) & (adds < np.inf).any(axis=0))
+        if not len(targets):
+            return Tried(kind, instances, targets, np.full((len(instances), 1), np.inf))
+        return Tried(
+            kind, instances, targets, Trial(self.field, kind, instances, targets).scores(ALL)
+        )
+
+    def moved(self, instance: int, touched: Ints) -> None:
+        """An instance came to some of the touched nodes, and left the others."""
+        state, tags = self.state, self.state.tags
+        self.arrivals.refresh(touched)
+        flags = np.zeros(state.nodes.count + 1, dtype=bool)
+        flags[touched] = True
+        near = flags[state.primary] | flags[state.secondary]
+        if tags.locations is not None and tags.exclusion is not None:
+            mine = [tag for tag in tags.exclusion[instance] if tag < tags.exclusion_count]
+            near |= np.isin(tags.exclusion, mine).any(axis=1)
+        self._refresh(np.flatnonzero(near))
+
+    def _refresh(self, instances: Ints) -> None:
+        for kind, origins in self.origins.items():
+            origins.refresh(instances, self.may(kind, instances))
+
+    def may(self, kind: Kind, instances: Ints) -> Flags:
         """By instance: whether such moves are tried."""
         table, online = self.state.instances, self.state.nodes.online
-        first, second = self.state.primary, self.state.secondary
-        may: Flags = table.movable & (first >= 0)
-        may = may & self.balanced
+        first, second = self.state.primary[instances], self.state.secondary[instances]
+        may: Flags = table.movable[instances] & (first >= 0) & self.balanced[instances]
         if kind is Kind.FAILOVER_TO:
-            may = may & table.external & (second < 0)
-            may = may & self.instance_moves
+            may = may & table.external[instances] & (second < 0) & self.instance_moves
         else:
-            may = may & table.mirrored & (second >= 0)
+            may = may & table.mirrored[instances] & (second >= 0)
         off_primary = ~online[first]
-        off = off_primary | ((second >= 0) & ~online[second])
         if self.evacuate:
-            may = may & off
+            may = may & (off_primary | ((second >= 0) & ~online[second]))
         if kind is Kind.FAILOVER:
             may = may & self.instance_moves
         elif kind is not Kind.FAILOVER_TO:
@@ -157,3 +186,18 @@ class Search:
                 if self.restricted:
                     may = may & off_primary & (kind is not Kind.REPLACE_PRIMARY)
         return may
+
+
+def first_of(tried: list[Tried]) -> Found | None:
+    """Of the best ones that of the first instance, to the first target."""
+    limit = min((each.lowest for each in tried), default=np.inf) + EQUAL
+    if not np.isfinite(limit):
+        return None
+    order = list(SHAPES)
+    best = []
+    for kind, instances, targets, scores in tried:
+        for row, column in zip(*np.nonzero(scores <= limit), strict=True):
+            key = (int(instances[row]), int(targets[column]), order.index(kind))
+            best.append((key, float(scores[row, column])))
+    (instance, target, number), score = min(best)
+    return Found(score, Move(instance, order[number], target))

@@ -16,7 +16,7 @@ from ganeti.htools.moves import Kind
 from ganeti.htools.nplus1 import failing_here, failing_there
 from ganeti.htools.refusals import Columns, refuse_copy, refuse_running, refuse_size
 from ganeti.htools.spreads import root
-from ganeti.htools.tables import MEM, Flags, Floats, Ints
+from ganeti.htools.tables import Flags, Floats, Ints
 
 ALL = slice(None)
 RESERVED_WEIGHT = WEIGHTS["reserved_mem_cv"]
@@ -38,7 +38,10 @@ class Trial(Leaving):
         self.fixed = field.counts + self.counts
         self._add_factors()
         self.count_n1 = bool(
-            field.values["n1_cnt"] > 0 or not field.strict or (self.forced & ~self.refused).any()
+            field.values["n1_cnt"] > 0
+            or field.believed
+            or not field.strict
+            or (self.forced & ~self.refused).any()
         )
 
     def _add_factors(self) -> None:
@@ -168,8 +171,8 @@ class Trial(Leaving):
             refused |= soft
         if self.shape.secondary == "t":
             soft |= refuse_copy(self.field, instances, at, reserved)
-        elif self.shape.secondary and self.field.strict:
-            soft |= self._old_refuses_copy(part, reserved)
+        elif self.shape.secondary:
+            soft |= self.refuses_copy_here(part, reserved)
         refused |= soft & ~forced
         refused[self.refused[part]] = True
         refused |= self.p[part, None] == self.targets
@@ -185,13 +188,3 @@ class Trial(Leaving):
         start = {"p": self.p, "s": self.s}[self.shape.other]
         refused: Flags = ~flags[start[part]][:, self.columns]
         return refused
-
-    def _old_refuses_copy(self, part: slice, reserved: Floats) -> Flags:
-        """[instance, target]: whether the old node that holds the copy afterwards is too small."""
-        if self.shape.secondary == "s":
-            memory, before = self.state.resources[MEM, self.s[part]], self.left[part]
-        else:
-            memory = self.state.resources[MEM, self.p[part]] + self.used[part]
-            before = self.on_p[part]
-        refused = ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
-        return refused | ((memory[:, None] <= reserved) & ~(memory <= before)[:, None])
