@@ -90,7 +90,6 @@ def _mapped(stored: dict[str, Any], change: Callable[[str], str]) -> dict[str, A
     }
     if _nested(stored):
         changed[NESTED_KEY] = [
-            _mapped(each, change) if isinstance(each, dict) else each
-            for each in stored[NESTED_KEY]
+            _mapped(each, change) if isinstance(each, dict) else each for each in stored[NESTED_KEY]
         ]
     return {**stored, **changed} if changed else stored
