@@ -124,6 +124,33 @@ def _submit(cluster: VirtualCluster, words: str) -> str:
     return _gnt(cluster, f"gnt-debug delay --submit {words}").good().stderr.split()[1]
 
 
+def test_placed(cluster: VirtualCluster) -> None:
+    """hail chooses where no node is named: side by side, too; what fits nowhere is told why."""
+    assert "default instance allocator: hail\n" in _gnt(cluster, "gnt-cluster info").stdout
+    add = "gnt-instance add -o busybox+default -B memory=128M"
+    done = _gnt(cluster, f"{add} -t file -s 1G web1.example.com").good()
+    node = _gnt(cluster, "gnt-instance list --no-headers -o pnode web1").good().stdout.strip()
+    said = f"Selected nodes for instance web1.example.com via iallocator hail: {node}\n"
+    assert f" - INFO: {said}" in done.stdout
+    names = [f"web{number}.example.com" for number in range(2, 7)]
+    ids = [
+        _gnt(cluster, f"{add} -t diskless --no-install -I . --submit --print-jobid", name)
+        .good()
+        .stdout.strip()
+        for name in names
+    ]
+    for job_id in ids:
+        _gnt(cluster, "gnt-job wait", job_id).good()
+    listed = _gnt(cluster, "gnt-instance list --no-headers -o pnode web1", *names).good().stdout
+    assert sorted(listed.split().count(cluster.name(number)) for number in (1, 2, 3)) == [2, 2, 2]
+    refused = _gnt(cluster, f"{add} -t file -s 1G -B memory=900T web7.example.com")
+    assert refused.status == 1
+    for words in ("Can't compute nodes using iallocator 'hail'", "FailMem: 3", "fits nowhere"):
+        assert words in refused.stderr
+    for name in ("web1.example.com", *names):
+        _gnt(cluster, "gnt-instance remove -f", name).good()
+
+
 def test_jobs(cluster: VirtualCluster) -> None:
     """Jobs hold and wait for locks, are canceled, and are shown."""
     first = _submit(cluster, "-n node2 5")
