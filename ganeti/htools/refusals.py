@@ -40,11 +40,11 @@ def refuse_size(field: Field, instances: Ints, at: Columns) -> Refused:
     disk = table.disk[instances, None]
     if disk.any():
         limits, spindles = limits_at(field, instances, at), table.spindles[instances, None]
-        hard |= ((disk >= limits.disk) & (disk > 0)) | (spindles > limits.free_spindles)
+        hard |= ((disk >= limits.disk) | (spindles > limits.free_spindles)) & (disk > 0)
         if field.strict:
-            soft |= (disk >= limits.soft_disk) & (disk > 0)
-            soft |= spindles > limits.soft_free_spindles
+            soft |= (disk >= limits.soft_disk) | (spindles > limits.soft_free_spindles)
             soft |= table.spindle_use[instances, None] > limits.spindles
+            soft &= disk > 0
     return Refused(hard, soft)
 
 
