@@ -184,7 +184,7 @@ DRBD_HELPER = Opt(
 DEFAULT_IALLOCATOR = Opt(
     ("-I", "--default-iallocator"),
     "default_iallocator",
-    "Program that chooses nodes when none is named",
+    "Instance allocator that chooses nodes when none is named",
     type="string",
     metavar="<NAME>",
     values="iallocator",
@@ -192,7 +192,7 @@ DEFAULT_IALLOCATOR = Opt(
 DEFAULT_IALLOCATOR_PARAMS = Opt(
     ("--default-iallocator-params",),
     "default_iallocator_params",
-    "Parameters of that program",
+    "Parameters of that allocator",
     type="keyval",
 )
 PREALLOC_WIPE = Opt(

@@ -33,7 +33,7 @@ NODE = Opt(
 IALLOCATOR = Opt(
     ("-I", "--iallocator"),
     "iallocator",
-    "Program that chooses the nodes",
+    "Instance allocator that chooses the nodes",
     type="string",
     metavar="<NAME>",
     values="iallocator",
@@ -194,7 +194,7 @@ COMMUNICATION = Opt(
 OPPORTUNISTIC = Opt(
     ("--opportunistic-locking",),
     "opportunistic_locking",
-    "Consider only nodes that nothing else uses now",
+    "Choose among nodes that no other job holds now",
     "store_true",
     default=False,
 )
