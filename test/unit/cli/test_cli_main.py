@@ -227,7 +227,7 @@ def process(node: VirtualNode) -> Iterator[dict[str, Any]]:
 
 def _many_nodes() -> dict[str, Any]:
     field = {"name": "name", "title": "Node", "kind": "text", "doc": ""}
-    return {"fields": [field], "data": [[[0, f"node{i}"]] for i in range(100_000)]}
+    return {"fields": [field], "data": [[[0, f"node{i}"]] for i in range(20_000)]}
 
 
 def _command(*words: str) -> list[str]:

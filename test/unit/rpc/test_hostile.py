@@ -371,7 +371,7 @@ class HostileTests(TestCase):
 
     async def test_never_reads(self) -> None:
         """Who asks and does not read is not read from, and cut off after a while."""
-        self.patch(limits, "STALLED_S", 2.0)
+        self.patch(limits, "STALLED_S", 0.8)
         raw = await self.opened()
         raw.transport.pauseProducing()
         for number in range(2, 200):
