@@ -14,7 +14,7 @@ from ganeti.cli.htools.console import Console
 from ganeti.cli.htools.interrupts import Interrupted, Interrupts, Left, noted_interrupts
 from ganeti.cli.jobs import FINAL, SUCCESS
 from ganeti.cli.progress import Progress
-from ganeti.errors import GanetiError, JobLost, decode_error
+from ganeti.errors import GanetiError, JobLost, LuxiError, RequestError, decode_error
 from ganeti.luxi.client import Client
 
 _REGISTERED = "Cancel request registered, will exit at the end of the current job set..."
@@ -89,17 +89,26 @@ class _Execution:
 
     def _run_set(self, jobset: JobSet) -> bool:
         """Submit and wait; whether all was well."""
-        self._submitting = True
-        answers = self._client.submit_many_jobs(jobset.jobs)
-        self._running = [int(answer) for accepted, answer in answers if accepted]
-        self._submitting = False
-        refusals = {str(answer) for accepted, answer in answers if not accepted}
+        refusals = self._submit(jobset)
         if self._running:
             self._console.out(f"Got job IDs {','.join(map(str, self._running))}")
-        for refusal in sorted(refusals):
+        for refusal in refusals:
             self._console.note(f"Error: cannot {jobset.what}: job not taken: {refusal}")
         self._console.flush()
         return self._wait_for_all() and not refusals
+
+    def _submit(self, jobset: JobSet) -> list[str]:
+        """Why jobs were not taken; those that were are running now."""
+        self._submitting = True
+        try:
+            answers = self._client.submit_many_jobs(jobset.jobs)
+        except GanetiError as err:
+            if isinstance(err, LuxiError) and not isinstance(err, RequestError):
+                raise  # it is not known what happened
+            answers = [(False, err)]
+        self._running = [int(answer) for accepted, answer in answers if accepted]
+        self._submitting = False
+        return sorted({str(answer) for accepted, answer in answers if not accepted})
 
     def _wait_for_all(self) -> bool:
         """Wait until all running jobs have ended; tells of those that failed."""

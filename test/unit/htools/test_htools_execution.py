@@ -15,7 +15,7 @@ from support.clustermaster import ClusterMaster, a_cluster, a_node, an_instance
 from support.fakemaster import FakeMaster, HangUp
 
 from ganeti.cli.htools.main import main
-from ganeti.errors import JobLost, OpExecError, encode_error
+from ganeti.errors import JobLost, OpExecError, RequestError, encode_error
 from ganeti.version import RELEASE
 
 MIGRATE = {
@@ -143,6 +143,20 @@ def test_refused_job(tmp_path: Path) -> None:
         "Error: cannot move inst1: job not taken: Unknown opcode 'OP_INSTANCE_MIGRATE'\n"
     )
     assert "Got job IDs" not in ran.out
+
+
+def test_refused_request(tmp_path: Path) -> None:
+    """A request that the master daemon refuses as a whole has submitted nothing."""
+    master = balancing()
+
+    def answer(method: str, args: list[Any]) -> Any:
+        if method == "SubmitManyJobs":
+            raise RequestError("Unknown opcode 'OP_INSTANCE_MIGRATE'")
+        return master(method, args)
+
+    ran = run(tmp_path, answer, "hbal", "-X", "-l1")
+    told = "Error: cannot move inst1: job not taken: Unknown opcode 'OP_INSTANCE_MIGRATE'\n"
+    assert (ran.status, ran.err) == (1, told)
 
 
 def test_lost_job(tmp_path: Path) -> None:
