@@ -39,14 +39,10 @@ class Arrivals:
         """By class: what a location tag counts that both nodes have."""
         self.extra = [[np.zeros(shape) for _variant in self.variants] for _role in (RUNS, COPY)]
         self.reserved_sum, self.reserved_squares = np.zeros(shape), np.zeros(shape)
-        self.amounts = [
-            np.concatenate([table[:, self.first] for table in tables]).T
-            for tables in (
-                [one.as_primary for one in field.spreads],
-                [one.as_secondary for one in field.spreads],
-            )
-        ]
-        self.amounts = [np.hstack([each, each * each]) for each in self.amounts]
+        self.amounts = []
+        for amounts in field.stack.amounts:
+            each = amounts[:, :, self.first].reshape(-1, len(self.first)).T
+            self.amounts.append(np.hstack([each, each * each]))
         self.refresh(ALL)
 
     def refresh(self, at: Columns) -> None:
@@ -90,13 +86,12 @@ class Arrivals:
 
     def weigh(self, slopes: Slopes) -> None:
         """Make L{values} those of the score as it is now."""
-        rows = []
-        curves = []
-        for spread, slope in zip(self.field.spreads, slopes.spreads, strict=True):
-            for inverse in spread.inverse:
-                rows.append(inverse * (2.0 * slope.squares * spread.values + slope.sum))
-                curves.append(inverse * inverse * slope.squares)
-        factors = np.stack(rows + curves)
+        stack = self.field.stack
+        squares = np.array([slope.squares for slope in slopes.spreads])[:, None, None]
+        sums = np.array([slope.sum for slope in slopes.spreads])[:, None, None]
+        lines = stack.inverse * (2.0 * squares * stack.values[:, None] + sums)
+        curves = stack.inverse * stack.inverse * squares
+        factors = np.concatenate([lines, curves]).reshape(-1, self.state.nodes.count)
         runs, copy = (amounts @ factors for amounts in self.amounts)
         copy += slopes.reserved.squares * self.reserved_squares
         copy += slopes.reserved.sum * self.reserved_sum

@@ -10,7 +10,7 @@ import numpy as np
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.defaults import MIN_GAIN, MIN_GAIN_LIMIT, MIN_SCORE
 from ganeti.htools.field import Field
-from ganeti.htools.moves import Move, Step, actions, placed
+from ganeti.htools.moves import Step, actions, placed
 from ganeti.htools.score import state_optimum
 from ganeti.htools.search import Found, Search
 from ganeti.htools.state import State
@@ -99,20 +99,20 @@ def worth_it(before: float, after: float, options: BalanceOptions) -> bool:
 
 def make_step(state: State, number: int, found: Found) -> Step:
     """What is told of a move before it is made."""
-    names = [node.name for node in state.cluster.nodes] + [""]
-    move: Move = found.move
-    primary, secondary = int(state.primary[move.instance]), int(state.secondary[move.instance])
-    after = placed(move.kind, primary, secondary, move.target)
+    nodes, move = state.cluster.nodes, found.move
+    before = (int(state.primary[move.instance]), int(state.secondary[move.instance]))
+    places = (*before, *placed(move.kind, *before, move.target), move.target)
+    names = [nodes[place].name if place >= 0 else "" for place in places]
     return Step(
         number=number,
         move=move,
         instance=state.cluster.instances[move.instance].name,
-        old_primary=names[primary],
-        old_secondary=names[secondary],
-        new_primary=names[after[0]],
-        new_secondary=names[after[1]],
+        old_primary=names[0],
+        old_secondary=names[1],
+        new_primary=names[2],
+        new_secondary=names[3],
         score=found.score,
-        actions=actions(move.kind, names[move.target]),
+        actions=actions(move.kind, names[4]),
     )
 
 

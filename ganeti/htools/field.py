@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganeti.htools.measures import WEIGHTS, measure
-from ganeti.htools.spreads import Spread, make_spreads, near
+from ganeti.htools.spreads import Spread, Stack, make_spreads, near
 from ganeti.htools.state import State
 from ganeti.htools.tables import (
     CPU,
@@ -99,6 +99,7 @@ class Field:
         self.count = max(1, int(state.nodes.online.sum()))
         self.targets = np.flatnonzero(state.nodes.online)
         self.spreads = make_spreads(state)
+        self.stack = Stack(self.spreads)
         reserved = (state.reserved * state.nodes.reserved_inverse)[self.targets]
         self.reserved_shift = near(float(reserved.mean())) if len(reserved) else 0.0
         self.largest_peer = np.zeros(state.nodes.count, dtype=np.intp)
@@ -114,6 +115,7 @@ class Field:
         state = self.state
         for spread in self.spreads:
             spread.refresh(state)
+        self.stack.refresh(self.spreads)
         self._refresh_reserved()
         self._refresh_limits()
         self._refresh_peers(np.arange(state.nodes.count) if nodes is None else nodes)

@@ -13,7 +13,7 @@ from ganeti.htools.field import Field, Limits
 from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.moves import Kind
 from ganeti.htools.shapes import SHAPES
-from ganeti.htools.spreads import Spread
+from ganeti.htools.spreads import COPY, OWN
 from ganeti.htools.tables import MEM, Flags, Floats, Ints
 
 
@@ -33,35 +33,30 @@ class Leaving:
             self.forced = ~self.state.nodes.online[self.s]
         self.new_p = {"s": self.s, "p": self.p}.get(self.shape.primary)
         self.new_s = {"s": self.s, "p": self.p}.get(self.shape.secondary)
-        self.grown = [self._grown(spread) for spread in field.spreads]
-        """By spread: how its sum and its squares change."""
+        self.grown_sums, self.grown_squares = self._grown()
+        """[spread, instance]: how sums and squares change."""
         self._add_reserved()
         self.counts = self._counts_here()
         """How the weighted metrics that count change, but for nodes that fail N+1."""
         self.refused = self._refused_here()
 
-    def _grown(self, spread: Spread) -> tuple[Floats, Floats]:
-        """How the sum and the squares of a standard deviation change."""
-        own, copy = spread.as_primary, spread.as_secondary
-        on_p = -spread.arrive(own, self.instances, self.p)
-        if self.shape.primary == "p":
-            on_p = np.zeros_like(on_p)
-        sums, squares = np.zeros_like(on_p), np.zeros_like(on_p)
-        if self.shape.secondary == "p":
-            on_p = on_p + spread.arrive(copy, self.instances, self.p)
-        if self.shape.secondary:
-            sums = self._on_secondary(spread, own, copy)
-            squares = sums * (2.0 * spread.values[self.s] + sums)
-        return sums + on_p, squares + on_p * (2.0 * spread.values[self.p] + on_p)
-
-    def _on_secondary(self, spread: Spread, own: Floats, copy: Floats) -> Floats:
-        """How the value of the old secondary node changes."""
-        grown: Floats = np.zeros(len(self.instances))
-        if self.shape.secondary != "s":
-            grown = grown - spread.arrive(copy, self.instances, self.s)
-        if self.shape.primary == "s":
-            grown = grown + spread.arrive(own, self.instances, self.s)
-        return grown
+    def _grown(self) -> tuple[Floats, Floats]:
+        """How the sums and the squares of the standard deviations change."""
+        stack, shape = self.field.stack, self.shape
+        on_p = np.zeros((len(stack.weights), len(self.instances)))
+        if shape.primary != "p":
+            on_p -= stack.arrive(OWN, self.instances, self.p)
+        if shape.secondary == "p":
+            on_p += stack.arrive(COPY, self.instances, self.p)
+        squares = on_p * (2.0 * stack.values[:, self.p] + on_p)
+        if not shape.secondary:
+            return on_p, squares
+        on_s = np.zeros_like(on_p)
+        if shape.secondary != "s":
+            on_s -= stack.arrive(COPY, self.instances, self.s)
+        if shape.primary == "s":
+            on_s += stack.arrive(OWN, self.instances, self.s)
+        return on_p + on_s, squares + on_s * (2.0 * stack.values[:, self.s] + on_s)
 
     def _add_reserved(self) -> None:
         """The memory reserved on the nodes it is on, as far as the target does not matter."""

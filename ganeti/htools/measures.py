@@ -68,11 +68,11 @@ def measure(state: State) -> dict[str, float]:
     """Every metric's value, in the order of the report."""
     online = state.nodes.online
     values = dict.fromkeys(WEIGHTS, 0.0)
-    for name, resources in SPREADS.items():
-        scaled = sum(state.resources[row] * state.nodes.inverse[row] for row in resources)
-        values[name] = deviation(np.asarray(scaled)[online])
+    scaled = (state.resources * state.nodes.inverse)[:, online]
+    rows = np.stack([scaled[list(resources)].sum(axis=0) for resources in SPREADS.values()])
+    values.update(zip(SPREADS, deviations(rows), strict=True))
     reserved = (state.reserved * state.nodes.reserved_inverse)[online]
-    values["reserved_mem_cv"] = deviation(reserved)
+    values["reserved_mem_cv"] = deviations(reserved[None])[0]
     values["reserved_mem_rtotal"] = float(reserved.sum())
     everything = state.primaries + state.secondaries
     values["n1_cnt"] = float(everything @ state.fails_n1())
@@ -84,9 +84,10 @@ def measure(state: State) -> dict[str, float]:
     return values
 
 
-def deviation(values: Floats) -> float:
-    """The standard deviation; 0 of nothing."""
-    return float(values.std()) if len(values) else 0.0
+def deviations(rows: Floats) -> list[float]:
+    """The standard deviation of each row; 0 of nothing."""
+    found: list[float] = (rows.std(axis=1) if rows.shape[1] else np.zeros(len(rows))).tolist()
+    return found
 
 
 def total(values: dict[str, float]) -> float:
@@ -96,6 +97,8 @@ def total(values: dict[str, float]) -> float:
 
 def location_score(state: State) -> float:
     """Location tags that primary and secondary share, and desired ones that are missing."""
+    if state.tags.shared is None and state.tags.desired is None:
+        return 0.0
     first, second = state.primary, state.secondary
     counted = state.instances.counted.astype(bool)
     counted &= (first >= 0) & state.nodes.online[first]

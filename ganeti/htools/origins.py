@@ -49,8 +49,9 @@ class Origins:
                 refused = refused | kept
         change = moves.counts + failing_here(moves, ALL, reserved[:, None])[:, 0]
         self.fixed[instances] = np.where(refused, np.inf, change)
-        rows = [*(each[0] for each in moves.grown), sums, *(each[1] for each in moves.grown)]
-        self.changes[:, instances] = np.stack([*rows, squares])
+        self.changes[:, instances] = np.concatenate(
+            [moves.grown_sums, sums[None], moves.grown_squares, squares[None]]
+        )
 
     def weigh(self, slopes: Slopes) -> Floats:
         """By instance: what moves change at least, but for targets and the slopes' loss."""

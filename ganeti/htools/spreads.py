@@ -9,13 +9,17 @@ instances and all targets at once, a product of two thin matrices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganeti.htools.measures import SPREADS, WEIGHTS
 from ganeti.htools.state import State
-from ganeti.htools.tables import Floats, Ints
+from ganeti.htools.tables import Flags, Floats, Ints
+
+# Primary and secondary instances.
+OWN, COPY = range(2)
 
 
 @dataclass(eq=False, slots=True)
@@ -35,14 +39,6 @@ class Spread:
     """By node, less the shift; 0 offline."""
     sum: float = 0.0
     squares: float = 0.0
-    secondary_counts: bool = True
-
-    def arrive(self, amounts: Floats, instances: Ints, nodes: Ints) -> Floats:
-        """How much the value of a node grows when an instance comes, by pair of them."""
-        grown: Floats = amounts[0, instances] * self.inverse[0, nodes]
-        for row in range(1, len(self.rows)):
-            grown = grown + amounts[row, instances] * self.inverse[row, nodes]
-        return grown
 
     def refresh(self, state: State) -> None:
         """Take the values from the state."""
@@ -51,30 +47,81 @@ class Spread:
         self.sum = float(self.values.sum())
         self.squares = float(self.values @ self.values)
 
-    def target_factors(self, count: int) -> Floats:
-        """[factor, node]: what L{instance_factors} is multiplied with."""
-        parts: list[Floats] = [np.ones(len(self.values))]
-        for inverse in self.inverse:
-            parts += [
-                (2.0 / count) * inverse * self.values,
-                (-2.0 / count**2) * inverse,
-                (1.0 / count - 1.0 / count**2) * inverse * inverse,
-            ]
-        return np.stack(parts)
+
+class Stack:
+    """All standard deviations of a state together, for trying moves."""
+
+    weights: Floats
+    """[spread]"""
+    inverse: Floats
+    """[spread, slot, node]: a slot for each resource of a spread; 0 where it has fewer."""
+    amounts: tuple[Floats, Floats]
+    """Of primary and of secondary instances, [spread, slot, instance]."""
+    values: Floats
+    """[spread, node]"""
+    sums: Floats
+    """[spread]"""
+    squares: Floats
+
+    def __init__(self, spreads: Sequence[Spread]) -> None:
+        slots = max(len(one.rows) for one in spreads)
+        self.weights = np.array([one.weight for one in spreads])
+        self.inverse = np.stack([padded(one.inverse, slots) for one in spreads])
+        self.amounts = (
+            np.stack([padded(one.as_primary, slots) for one in spreads]),
+            np.stack([padded(one.as_secondary, slots) for one in spreads]),
+        )
+        self.counts: list[Flags] = [np.any(each, axis=(1, 2)) for each in self.amounts]
+        """Primary and secondary instances: which spreads they change."""
+        self.refresh(spreads)
+
+    def refresh(self, spreads: Sequence[Spread]) -> None:
+        """Take over the values."""
+        self.values = np.stack([one.values for one in spreads])
+        self.sums = np.array([one.sum for one in spreads])
+        self.squares = np.array([one.squares for one in spreads])
+
+    def arrive(self, role: int, instances: Ints, nodes: Ints) -> Floats:
+        """[spread, instance]: how the value of its node grows when an instance comes."""
+        grown: Floats = self.amounts[role][:, 0, instances] * self.inverse[:, 0, nodes]
+        for slot in range(1, self.inverse.shape[1]):
+            grown += self.amounts[role][:, slot, instances] * self.inverse[:, slot, nodes]
+        return grown
+
+    def target_factors(self, which: Flags, targets: Ints, count: int) -> Floats:
+        """[spread, factor, target]: what L{instance_factors} is multiplied with."""
+        inverse = self.inverse[which][:, :, targets]
+        values = self.values[which][:, None, targets]
+        parts = [
+            np.ones((len(inverse), 1, len(targets))),
+            (2.0 / count) * inverse * values,
+            (-2.0 / count**2) * inverse,
+            (1.0 / count - 1.0 / count**2) * inverse * inverse,
+        ]
+        return np.concatenate(parts, axis=1)
 
     def instance_factors(
-        self, amounts: Floats, instances: Ints, sums: Floats, squares: Floats, count: int
+        self, role: int, which: Flags, instances: Ints, sums: Floats, squares: Floats, count: int
     ) -> Floats:
         """
-        [instance, factor]: times L{target_factors} it is the variance by instance and target.
+        [spread, instance, factor]: times L{target_factors} the variance with each target.
 
-        @param sums: by instance: the sum after what happens on its other nodes.
+        @param sums: [spread, instance]: the sum after what happens on its other nodes.
         """
-        parts = [squares / count - (sums / count) ** 2]
-        for row in amounts:
-            amount = row[instances]
-            parts += [amount, amount * sums, amount * amount]
-        return np.stack(parts, axis=1)
+        sums, squares = sums[which], squares[which]
+        amounts = self.amounts[role][which][:, :, instances]
+        parts = [
+            (squares / count - (sums / count) ** 2)[:, None],
+            amounts,
+            amounts * sums[:, None],
+            amounts * amounts,
+        ]
+        return np.concatenate(parts, axis=1).transpose(0, 2, 1)
+
+
+def padded(rows: Floats, slots: int) -> Floats:
+    """So many rows; those that are missing are 0."""
+    return np.concatenate([rows, np.zeros((slots - len(rows), rows.shape[1]))])
 
 
 def make_spreads(state: State) -> list[Spread]:
@@ -100,7 +147,6 @@ def make_spreads(state: State) -> list[Spread]:
             as_secondary=copy,
             shift=near(float(online.mean())) if len(online) else 0.0,
             values=scaled,
-            secondary_counts=bool(copy.any()),
         )
     spreads = list(found.values())
     for spread in spreads:

@@ -15,7 +15,7 @@ from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.moves import Kind
 from ganeti.htools.nplus1 import failing_here, failing_there
 from ganeti.htools.refusals import Columns, refuse_copy, refuse_running, refuse_size
-from ganeti.htools.spreads import root
+from ganeti.htools.spreads import COPY, OWN, root
 from ganeti.htools.tables import Flags, Floats, Ints
 
 ALL = slice(None)
@@ -46,17 +46,18 @@ class Trial(Leaving):
 
     def _add_factors(self) -> None:
         """The standard deviations; those the target changes too are kept as factors."""
-        count, shape = self.field.count, self.shape
-        self.factors: list[tuple[float, Floats, Floats]] = []
-        for spread, (sums, squares) in zip(self.field.spreads, self.grown, strict=True):
-            sums, squares = sums + spread.sum, squares + spread.squares
-            arriving = spread.as_primary if shape.primary == "t" else spread.as_secondary
-            if "t" in (shape.primary, shape.secondary) and arriving.any():
-                mine = spread.instance_factors(arriving, self.instances, sums, squares, count)
-                targets = spread.target_factors(count)[:, self.columns]
-                self.factors.append((spread.weight, mine, targets))
-            else:
-                self.fixed += spread.weight * root(squares / count - (sums / count) ** 2)
+        stack, count, shape = self.field.stack, self.field.count, self.shape
+        sums = self.grown_sums + stack.sums[:, None]
+        squares = self.grown_squares + stack.squares[:, None]
+        role = OWN if shape.primary == "t" else COPY
+        moved: Flags = stack.counts[role].copy()
+        if "t" not in (shape.primary, shape.secondary):
+            moved[:] = False
+        rest = root(squares[~moved] / count - (sums[~moved] / count) ** 2)
+        self.fixed += stack.weights[~moved] @ rest
+        self.weights = stack.weights[moved]
+        self.mine = stack.instance_factors(role, moved, self.instances, sums, squares, count)
+        self.theirs = stack.target_factors(moved, self.targets, count)
 
     def scores_here(self) -> Floats:
         """By instance, of a move without target: the score afterwards; infinite: refused."""
@@ -75,8 +76,8 @@ class Trial(Leaving):
     def scores(self, part: slice) -> Floats:
         """[instance, target] of these instances: the score afterwards; infinite: refused."""
         scores: Floats = np.repeat(self.fixed[part, None], len(self.targets), axis=1)
-        for weight, mine, targets in self.factors:
-            spread = root(mine[part] @ targets)
+        for weight, mine, theirs in zip(self.weights, self.mine, self.theirs, strict=True):
+            spread = root(mine[part] @ theirs)
             spread *= weight
             scores += spread
         changed = self._reserved_at(part)
