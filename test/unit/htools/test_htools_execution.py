@@ -15,7 +15,7 @@ from support.clustermaster import ClusterMaster, a_cluster, a_node, an_instance
 from support.fakemaster import FakeMaster, HangUp
 
 from ganeti.cli.htools.main import main
-from ganeti.errors import JobLost, OpExecError, RequestError, encode_error
+from ganeti.errors import JobLost, JobQueueDrainError, OpExecError, encode_error
 from ganeti.version import RELEASE
 
 MIGRATE = {
@@ -151,11 +151,11 @@ def test_refused_request(tmp_path: Path) -> None:
 
     def answer(method: str, args: list[Any]) -> Any:
         if method == "SubmitManyJobs":
-            raise RequestError("Unknown opcode 'OP_INSTANCE_MIGRATE'")
+            raise JobQueueDrainError("Job queue is drained, refusing job")
         return master(method, args)
 
     ran = run(tmp_path, answer, "hbal", "-X", "-l1")
-    told = "Error: cannot move inst1: job not taken: Unknown opcode 'OP_INSTANCE_MIGRATE'\n"
+    told = "Error: cannot move inst1: job not taken: Job queue is drained, refusing job\n"
     assert (ran.status, ran.err) == (1, told)
 
 
