@@ -15,6 +15,8 @@ NO_LOAD = Load(cpu=0.0, memory=0.0, disk=0.0, net=0.0)
 # From where on htools says that something is missing.
 MUCH_MEMORY_MIB = 512
 MUCH_DISK_MIB = 1024
+# What nodes reserve for each other is a matrix.
+MOST_NODES = 20_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -125,6 +127,8 @@ def prepare(data: ClusterData, settings: Settings = AS_LOADED) -> Cluster:
 
     @raise InputError: a name is there twice, or names something that is not there.
     """
+    if len(data.nodes) > MOST_NODES:
+        raise InputError(f"There are {len(data.nodes)} nodes, and no more than {MOST_NODES} can be")
     group_index = index_names("node group", (group.uuid for group in data.groups))
     node_index = index_names("node", (node.name for node in data.nodes))
     instance_index = index_names("instance", (one.name for one in data.instances))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganeti.htools.loaders.textfile import read_file
+from ganeti.htools.loaders.textfile import read_text, shown_path
 from ganeti.htools.records import Load
 from ganeti.htools.rows import amount, misplaced, shown
 
@@ -15,23 +15,25 @@ def parse_loads(path: str) -> dict[str, Load]:
 
     @raise InputError: naming file, line and column.
     """
-    text = read_file(path).decode(errors="replace")
+    text, source = read_text(path), shown_path(path)
     found: dict[str, Load] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split(" ")
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
+        words = line.split(" ", 5)
         if len(words) != 5:
             what = f"{shown(line)} is not 'name cpu memory disk net'"
-            raise misplaced(path, number, "utilisation", what)
-        found[words[0]] = _load(path, number, words[1:])
+            raise misplaced(source, number, "utilisation", what)
+        if words[0] in found:
+            raise misplaced(source, number, "instance", f"{shown(words[0])} is there twice")
+        found[words[0]] = _load(source, number, words[1:])
     return found
 
 
-def _load(path: str, number: int, words: list[str]) -> Load:
+def _load(source: str, number: int, words: list[str]) -> Load:
     values = []
     for column, word in zip(COLUMNS, words, strict=True):
         try:
             values.append(amount(word))
         except ValueError as err:
-            raise misplaced(path, number, column, str(err)) from err
+            raise misplaced(source, number, column, str(err)) from err
     cpu, memory, disk, net = values
     return Load(cpu=cpu, memory=memory, disk=disk, net=net)

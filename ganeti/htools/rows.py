@@ -14,6 +14,8 @@ from ganeti.htools.errors import InputError
 T = TypeVar("T")
 
 LARGEST = 2**53  # what a float still holds exactly
+MOST_WORDS = 2_000_000
+MOST_CELLS = 32
 _SHOWN = 60  # characters of a wrong value: a hostile one may have millions
 
 
@@ -73,7 +75,13 @@ def _why_no_number(text: str) -> str:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """A list with commas; the empty text is no word."""
+    """
+    A list with commas; the empty text is no word.
+
+    @raise ValueError: there are far too many.
+    """
+    if text.count(",") >= MOST_WORDS:
+        raise ValueError(f"there are more than {MOST_WORDS} of them")
     return tuple(text.split(",")) if text else ()
 
 
@@ -86,7 +94,7 @@ class Row:
         self.source = source
         self.line = line
         self.columns = columns
-        self.cells = text.split("|")
+        self.cells = text.split("|", MOST_CELLS)
 
     def need(self, count: int) -> None:
         """

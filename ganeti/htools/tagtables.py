@@ -44,17 +44,17 @@ class TagTable:
 
 def tag_table(cluster: Cluster) -> TagTable:
     """The tags of a cluster's nodes and instances."""
-    prefixes = tuple(suffixes(cluster.tags, EXCLUSION))
-    prefixes += tuple(f"{prefix}:" for prefix in cluster.settings.exclusion_tags)
-    exclusion, count, _names = numbered([starting(one.tags, prefixes) for one in cluster.instances])
-    location = tuple(f"{prefix}:" for prefix in suffixes(cluster.tags, LOCATION))
-    at_node = [starting(node.tags, location) for node in cluster.nodes]
+    asked = (f"{prefix}:" for prefix in cluster.settings.exclusion_tags)
+    exclusive = Prefixes([*suffixes(cluster.tags, EXCLUSION), *asked])
+    exclusion, count, _names = numbered([exclusive.starting(one.tags) for one in cluster.instances])
+    location = Prefixes(f"{prefix}:" for prefix in suffixes(cluster.tags, LOCATION))
+    at_node = [location.starting(node.tags) for node in cluster.nodes]
     locations = shared = None
     if any(at_node):
         locations = membership(at_node, sorted({tag for tags in at_node for tag in tags}))
         shared = locations @ locations.T
-    wanted = tuple(suffixes(cluster.tags, DESIRED_LOCATION))
-    desired, _count, names = numbered([starting(one.tags, wanted) for one in cluster.instances])
+    wanted = Prefixes(suffixes(cluster.tags, DESIRED_LOCATION))
+    desired, _count, names = numbered([wanted.starting(one.tags) for one in cluster.instances])
     desired_at = None
     if desired is not None:
         lacking = 1.0 - membership(at_node, names).T
@@ -75,11 +75,22 @@ def suffixes(tags: Iterable[str], prefix: str) -> list[str]:
     return [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
 
 
-def starting(tags: Sequence[str], prefixes: tuple[str, ...]) -> list[str]:
-    """Those that start with one of the prefixes, once each."""
-    if not prefixes or not tags:
-        return []
-    return list(dict.fromkeys(tag for tag in tags if tag.startswith(prefixes)))
+class Prefixes:
+    """Beginnings of tags; a million of them take no longer than a few."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        self._by_length: dict[int, set[str]] = {}
+        for prefix in prefixes:
+            self._by_length.setdefault(len(prefix), set()).add(prefix)
+
+    def starting(self, tags: Sequence[str]) -> list[str]:
+        """Those that start with one of them, once each."""
+        if not self._by_length or not tags:
+            return []
+        return list(dict.fromkeys(tag for tag in tags if self._begins(tag)))
+
+    def _begins(self, tag: str) -> bool:
+        return any(tag[:length] in known for length, known in self._by_length.items())
 
 
 def numbered(rows: Sequence[Sequence[str]]) -> tuple[Ints | None, int, list[str]]:
@@ -96,9 +107,11 @@ def numbered(rows: Sequence[Sequence[str]]) -> tuple[Ints | None, int, list[str]
 
 def membership(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Floats:
     """[row, name]: 1 where the row has the name."""
-    return np.array([[float(name in row) for name in names] for row in map(set, rows)]).reshape(
-        len(rows), len(names)
-    )
+    number = {name: index for index, name in enumerate(names)}
+    table = np.zeros((len(rows), len(names)))
+    for index, row in enumerate(rows):
+        table[index, [number[name] for name in row if name in number]] = 1.0
+    return table
 
 
 def migration_flags(cluster: Cluster) -> NDArray[np.bool_] | None:
@@ -108,8 +121,8 @@ def migration_flags(cluster: Cluster) -> NDArray[np.bool_] | None:
     A tag C{x} is understood by a node that has it, or has C{y} when the cluster is tagged
     C{htools:allowmigration:x::y}.
     """
-    prefixes = tuple(f"{prefix}:" for prefix in suffixes(cluster.tags, MIGRATION))
-    rows = [starting(node.tags, prefixes) for node in cluster.nodes]
+    prefixes = Prefixes(f"{prefix}:" for prefix in suffixes(cluster.tags, MIGRATION))
+    rows = [prefixes.starting(node.tags) for node in cluster.nodes]
     if not any(rows):
         return None
     allowed = [tag.split("::", 1) for tag in suffixes(cluster.tags, ALLOW_MIGRATION)]

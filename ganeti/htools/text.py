@@ -64,6 +64,10 @@ STATUSES = (
 )
 
 
+MOST_LINES = 4_000_000
+"""A tag of the cluster has a line."""
+
+
 class Section(NamedTuple):
     """The lines of one section, and the number of the first one in the file."""
 
@@ -103,6 +107,10 @@ def parse_text(text: str, source: str) -> ClusterData:
 
 def _cut(text: str, source: str) -> list[Section]:
     """The five sections, or four: older files have no policies. More are not read."""
+    if text.count("\n") > MOST_LINES:
+        raise misplaced(source, MOST_LINES, "sections", f"there are more than {MOST_LINES} lines")
+    if text.startswith("\ufeff"):
+        raise misplaced(source, 1, "sections", "the file begins with a byte order mark")
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -113,6 +121,8 @@ def _cut(text: str, source: str) -> list[Section]:
     if len(sections) < 4:
         there = len(sections) if text else 0
         what = f"the file ends after {there} of at least 4 sections (an empty line ends one)"
+        if "\r\n" in text:
+            what += "; its lines end with CR LF, and have to end with LF"
         raise misplaced(source, len(lines), "sections", what)
     return sections
 
@@ -133,7 +143,7 @@ def _group(row: Row, policies: dict[str, OwnedPolicy]) -> Group:
         name=name,
         uuid=row.cells[1],
         alloc_policy=AllocPolicy(row.choice(2, tuple(AllocPolicy))),
-        tags=words(row.cells[3]),
+        tags=row.parse(3, words),
         networks=row.optional(4, words, ()),
         policy=policies[name].policy if name and name in policies else POLICY,
     )
@@ -203,7 +213,7 @@ def _instance(row: Row) -> Instance:
         secondary=cells[7],
         template=row.parse(8, parse_template),
         disks=(Disk(size=disk, spindles=row.optional(11, _spindles, None)),),
-        tags=words(cells[9]),
+        tags=row.parse(9, words),
         spindle_use=row.optional(10, natural, 1),
         forthcoming=row.flag(12, False),
     )

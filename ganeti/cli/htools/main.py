@@ -92,6 +92,8 @@ def _run(
         text = str(wrong)
     except GanetiError as wrong:
         text = f"Error: {wrong}"
+    except MemoryError:
+        text = "Error: there is not enough memory for a cluster of this size"
     console.flush()
     if text:
         err.write(f"{text}\n")

@@ -20,7 +20,7 @@ _SHORT = {
     "a": AllocPolicy.LAST_RESORT,
     "u": AllocPolicy.UNALLOCABLE,
 }
-LARGEST_GROUP = 100_000
+LARGEST_GROUP = 20_000
 
 
 def load(specs: tuple[str, ...], _hints: Hints) -> ClusterData:
