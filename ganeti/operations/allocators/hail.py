@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ganeti.htools.cluster import Cluster, find_node, prepare
+from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.defaults import STATIC_KVM_NODE_MEMORY
 from ganeti.htools.requests import AllocateRequest, Answer
 from ganeti.model.allocators import HailParameters
@@ -51,7 +51,7 @@ def thd_answer(inquiry: Inquiry) -> Answer:
     from ganeti.htools.serving import serve
 
     cluster = thd_cluster(inquiry.thd_situation(), inquiry.parameters)
-    answer, _ = serve(cluster, parse(inquiry.request), thd_options(cluster, inquiry.parameters))
+    answer, _ = serve(cluster, parse(inquiry.request), thd_options(inquiry))
     return answer
 
 
@@ -79,7 +79,7 @@ def thd_why_not(situation: Situation, inquiry: Inquiry) -> list[str]:
     if not isinstance(asked, AllocateRequest):
         return []
     cluster = thd_cluster(situation, inquiry.parameters)
-    options = wanted_of(asked, thd_options(cluster, inquiry.parameters))
+    options = wanted_of(asked, thd_options(inquiry))
     return [why_not(cluster, asked.instance, asked.node_count, options)]
 
 
@@ -95,7 +95,7 @@ def thd_explain(inquiry: Inquiry) -> list[str]:
     from ganeti.htools.requestexplanation import explain_request
 
     cluster = thd_cluster(inquiry.thd_situation(), inquiry.parameters)
-    options = thd_options(cluster, inquiry.parameters)
+    options = thd_options(inquiry)
     return explain_request(cluster, parse(inquiry.request), options)
 
 
@@ -110,20 +110,23 @@ def thd_cluster(situation: Situation, parameters: HailParameters) -> Cluster:
     return prepare(build_data(situation, STATIC_KVM_NODE_MEMORY if memory is None else memory))
 
 
-def thd_options(cluster: Cluster, parameters: HailParameters) -> Options:
-    """The parameters as options of a search."""
+def thd_options(inquiry: Inquiry) -> Options:
+    """The cluster's parameters as options of a search."""
     from ganeti.htools.serving import Options
 
+    parameters = inquiry.parameters
     return Options(
         ignore_soft_errors=parameters.ignore_soft_errors,
         capacity_checks=not parameters.no_capacity_checks,
-        restrict_to=restriction(cluster, parameters),
+        restrict_to=restriction(inquiry.config, parameters),
     )
 
 
-def restriction(cluster: Cluster, parameters: HailParameters) -> tuple[str, ...] | None:
-    """The full names of the nodes that alone may be chosen; None: all may."""
+def restriction(config: Configuration, parameters: HailParameters) -> tuple[str, ...] | None:
+    """
+    The full names of the nodes that alone may be chosen; None: all may.
+
+    @raise OpPrereqError: one is not known.
+    """
     names = parameters.restrict_allocation_to
-    if names is None:
-        return None
-    return tuple(cluster.nodes[find_node(cluster, name)].name for name in names)
+    return None if names is None else tuple(config.find_node(name).name for name in names)

@@ -380,3 +380,6 @@ class PlacedTests(SynchronousTestCase):
         self.start(default_iallocator_params={"restrict-allocation-to": "node3"})
         self.place("web1")
         self.assertEqual(self.node_of("web1"), "node3.example.com")
+        self.start(default_iallocator_params={"restrict-allocation-to": "node3,node9"})
+        [job] = self.place("web1")
+        self.assertEqual(self.error_of(job)[1], ["Node 'node9' not known", "unknown_entity"])

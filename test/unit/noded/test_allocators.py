@@ -19,7 +19,7 @@ from ganeti.noded.allocators import Allocators, remove_inputs
 from ganeti.paths import Paths
 from ganeti.utils import procfs
 from ganeti.utils.aio import sleep
-from ganeti.utils.allocators import find_allocator, is_allocator
+from ganeti.utils.allocators import allocator_names, find_allocator, is_allocator
 from ganeti.utils.durable import make_directories
 from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.threads import NoThreads
@@ -88,6 +88,7 @@ class AllocatorTests(TestCase):
         for name in ("plain", "folder", "none", "", ".", "..", "../iallocators/b", "a\n"):
             self.assertIsNone(find_allocator(self.paths, name), name)
             self.assertFalse(is_allocator(self.paths, name))
+        self.assertEqual(allocator_names(self.paths), ["a", "b", "hail"])
 
     def test_built_in(self) -> None:
         """Ours is used unless an admin installed another; one of a package does not count."""
