@@ -10,6 +10,7 @@ import msgspec
 from ganeti.htools.defaults import POLICY
 from ganeti.htools.errors import InputError, UnknownName
 from ganeti.htools.records import ClusterData, Group, Instance, Load, Node, Policy, Settings
+from ganeti.htools.rows import shown
 
 NO_LOAD = Load(cpu=0.0, memory=0.0, disk=0.0, net=0.0)
 # From where on htools says that something is missing.
@@ -158,7 +159,7 @@ def index_names(what: str, names: Iterable[str]) -> dict[str, int]:
     index: dict[str, int] = {}
     for position, name in enumerate(names):
         if index.setdefault(name, position) != position:
-            raise InputError(f"The {what} {name!r} is there twice")
+            raise InputError(f"The {what} {shown(name)} is there twice")
     return index
 
 
@@ -168,13 +169,13 @@ def check_references(
     """Refuse what names a group or a node that is not there."""
     for node in data.nodes:
         if node.group not in groups:
-            raise InputError(f"The node {node.name!r} is in the unknown group {node.group!r}")
+            raise InputError(f"The node {shown(node.name)} is in the unknown group {shown(node.group)}")
     for one in data.instances:
         for name in (one.primary, one.secondary):
             if name and name not in nodes:
-                raise InputError(f"The instance {one.name!r} is on the unknown node {name!r}")
+                raise InputError(f"The instance {shown(one.name)} is on the unknown node {shown(name)}")
         if one.primary and one.primary == one.secondary:
-            raise InputError(f"The instance {one.name!r} has the node {one.primary!r} twice")
+            raise InputError(f"The instance {shown(one.name)} has the node {shown(one.primary)} twice")
 
 
 def common_suffix(names: Sequence[str]) -> str:
@@ -262,7 +263,7 @@ def look_up(name: str, index: Mapping[str, int], suffix: str, what: str) -> int:
     """Where the name is; it may be short."""
     position = index.get(name, index.get(name + suffix))
     if position is None:
-        raise UnknownName(f"Unknown {what} {name!r}")
+        raise UnknownName(f"Unknown {what} {shown(name)}")
     return position
 
 
@@ -293,4 +294,4 @@ def find_group(cluster: Cluster, name: str) -> int:
     for position, group in enumerate(cluster.groups):
         if name in (group.name, group.uuid):
             return position
-    raise UnknownName(f"Unknown node group {name!r}")
+    raise UnknownName(f"Unknown node group {shown(name)}")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from ganeti.htools.errors import InputError
+from ganeti.htools.rows import shown
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -32,7 +33,7 @@ class Reader:
         try:
             return self.value[key]
         except KeyError:
-            raise InputError(f"{self.where}: the key {key!r} is missing") from None
+            raise InputError(f"{self.where}: the key {shown(key)} is missing") from None
 
     def fail(self, key: str, what: str) -> InputError:
         """The error for a key's value."""
@@ -44,7 +45,7 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.fail(key, "not a number")
         if not 0 <= value <= LARGEST:
-            raise self.fail(key, f"out of range: {value}")
+            raise self.fail(key, f"out of range: {shown(value)}")
         return int(value)
 
     def real(self, key: str, least: float = 0.0) -> float:
@@ -53,7 +54,7 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.fail(key, "not a number")
         if not least <= value <= LARGEST:
-            raise self.fail(key, f"out of range: {value}")
+            raise self.fail(key, f"out of range: {shown(value)}")
         return float(value)
 
     def text(self, key: str) -> str:
@@ -89,7 +90,7 @@ class Reader:
         value = self.get(key)
         if not isinstance(value, dict):
             raise self.fail(key, "not an object")
-        return [(name, Reader(one, f"{what} {name!r}")) for name, one in value.items()]
+        return [(name, Reader(one, f"{what} {shown(name)}")) for name, one in value.items()]
 
     def within(self, key: str) -> Reader:
         """An object."""
@@ -101,7 +102,7 @@ class Reader:
         try:
             return kind(value)
         except ValueError:
-            raise self.fail(key, f"unknown: {value!r}") from None
+            raise self.fail(key, f"unknown: {shown(value)}") from None
 
     def optional(self, key: str, read: Callable[[str], T], default: T) -> T:
         """What C{read} makes of the key; the default when it is not there, or null."""

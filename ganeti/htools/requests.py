@@ -10,6 +10,7 @@ from ganeti.htools.errors import InputError
 from ganeti.htools.ialloctext import new_instance, parse_cluster
 from ganeti.htools.reading import Reader
 from ganeti.htools.records import ClusterData, Instance
+from ganeti.htools.rows import shown
 
 
 class AllocateRequest(Struct, frozen=True, kw_only=True, tag="allocate", tag_field="type"):
@@ -121,14 +122,14 @@ def read_request(one: Reader) -> Request:
         case "node-evacuate":
             mode = one.text("evac_mode")
             if mode not in EVACUATION_MODES:
-                raise one.fail("evac_mode", f"unknown: {mode!r}")
+                raise one.fail("evac_mode", f"unknown: {shown(mode)}")
             return EvacuateRequest(instances=one.texts("instances"), mode=mode)
         case "change-group":
             return ChangeGroupRequest(
                 instances=one.texts("instances"), target_groups=one.texts("target_groups")
             )
         case _:
-            raise InputError(f"Invalid request type {kind!r}")
+            raise InputError(f"Invalid request type {shown(kind)}")
 
 
 def allocate_request(one: Reader) -> AllocateRequest:
