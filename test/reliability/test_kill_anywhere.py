@@ -14,6 +14,7 @@ from support.killpairs import (
     ADD_FILE,
     ADD_PLACED,
     ASSIGN,
+    BATCH,
     CLUSTER_MODIFY,
     GROUP_ADD,
     GUEST_STARTUP,
@@ -50,6 +51,7 @@ WALKS: tuple[tuple[Walk, ...], ...] = (
     ((NODE_OFFLINE, MASTER), (NODE_OFFLINE, JOINING), (REINSTALL, MASTER)),
     ((RENAME, MASTER), (MODIFY, MASTER), (REINSTALL, TARGET)),
     ((RENAME, TARGET), (MODIFY, TARGET)),
+    ((BATCH, MASTER),),
 )
 """Each row on a cluster of its own."""
 

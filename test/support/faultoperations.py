@@ -9,6 +9,7 @@ from ganeti.model.group import NodeGroup
 from ganeti.model.instance import AdminState
 from ganeti.model.tags import TagKind
 from ganeti.model.templates import DiskTemplate
+from ganeti.opcodes.allocator import AllocatorDirection, AllocatorMode, OpTestAllocator
 from ganeti.opcodes.cluster import OpClusterRedistConf, OpClusterSetParams
 from ganeti.opcodes.group import (
     OpGroupAdd,
@@ -20,6 +21,7 @@ from ganeti.opcodes.group import (
 from ganeti.opcodes.instance import (
     CreateMode,
     OpInstanceCreate,
+    OpInstanceMultiAlloc,
     OpInstanceReboot,
     OpInstanceReinstall,
     OpInstanceRemove,
@@ -73,6 +75,34 @@ def with_one_place(config: Configuration) -> Configuration:
     return config.with_cluster(cluster)
 
 
+TRIED = OpTestAllocator(
+    direction=AllocatorDirection.OUT,
+    mode=AllocatorMode.ALLOCATE,
+    name=NEW,
+    iallocator="hail",
+    memory=128,
+    vcpus=1,
+    disks=(),
+    disk_template=DiskTemplate.DISKLESS,
+    os="noop",
+    nics=(),
+)
+BATCH = OpInstanceMultiAlloc(
+    iallocator="hail",
+    instances=(
+        {
+            "mode": "create",
+            "instance_name": NEW,
+            "os_type": "noop",
+            "disk_template": "diskless",
+            "disks": [],
+            "nics": [{}],
+        },
+    ),
+    dry_run=True,
+)
+"""The jobs that it would make are additions, which have their own rows."""
+
 ADD = OpNodeAdd(node_name=LAST_NODE)
 DELAY = OpTestDelay(duration=2.0, on_master=False, on_nodes=(NODE, LAST_NODE))
 REMOVE_ANYWAY = OpInstanceRemove(instance_name=INSTANCE, ignore_failures=True)
@@ -80,6 +110,8 @@ FIRST = (
     Operation("add -t diskless", create(DiskTemplate.DISKLESS)),
     Operation("add -t file", create(DiskTemplate.FILE), machines=3, common=True),
     Operation("add, placed by hail", placed_create(), change=with_one_place),
+    Operation("batch create, dry run", BATCH, change=with_one_place),
+    Operation("allocator tried out", TRIED, change=with_one_place),
     Operation("startup", OpInstanceStartup(instance_name=INSTANCE), admin_state=DOWN, common=True),
     Operation("shutdown", OpInstanceShutdown(instance_name=INSTANCE), admin_state=UP, common=True),
     Operation("remove", OpInstanceRemove(instance_name=INSTANCE), admin_state=UP, common=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from support.killing import Operation, Pair
 from support.looks import (
     Look,
@@ -13,6 +15,7 @@ from support.looks import (
     node_has,
     tagged,
 )
+from support.osdirs import write_script
 from support.ready import add_node_argv
 from support.virtualcluster import VirtualCluster
 
@@ -63,6 +66,23 @@ ADD_PLACED = Pair(
     Operation("add -I hail", (*ADD, *PLACED, NAME), EXISTS),
     Operation("remove (placed)", REMOVE, negate(EXISTS)),
     background=False,
+)
+BATCH_FILE = Path(__file__).with_name("batch.json")
+ANSWER = '{"success": true, "info": "", "result": [[["%s", ["node2.example.com"]]], []]}'
+
+
+def install_allocator(cluster: VirtualCluster) -> None:
+    """A program that always has the same answer."""
+    directory = Path(cluster.paths(1).iallocator_search_path[0])
+    directory.mkdir(parents=True, exist_ok=True)
+    write_script(directory / "same", f"echo '{ANSWER % NAME}'")
+
+
+BATCH = Pair(
+    Operation("batch-create", instance("batch-create", "-I", "same", str(BATCH_FILE)), EXISTS),
+    Operation("remove (batch)", REMOVE, negate(EXISTS)),
+    background=False,
+    before=install_allocator,
 )
 STARTUP = Pair(
     Operation("startup", instance("startup", STILL), admin_up(STILL)),
