@@ -169,13 +169,16 @@ def check_references(
     """Refuse what names a group or a node that is not there."""
     for node in data.nodes:
         if node.group not in groups:
-            raise InputError(f"The node {shown(node.name)} is in the unknown group {shown(node.group)}")
+            where = f"is in the unknown group {shown(node.group)}"
+            raise InputError(f"The node {shown(node.name)} {where}")
     for one in data.instances:
         for name in (one.primary, one.secondary):
             if name and name not in nodes:
-                raise InputError(f"The instance {shown(one.name)} is on the unknown node {shown(name)}")
+                where = f"is on the unknown node {shown(name)}"
+                raise InputError(f"The instance {shown(one.name)} {where}")
         if one.primary and one.primary == one.secondary:
-            raise InputError(f"The instance {shown(one.name)} has the node {shown(one.primary)} twice")
+            what = f"has the node {shown(one.primary)} twice"
+            raise InputError(f"The instance {shown(one.name)} {what}")
 
 
 def common_suffix(names: Sequence[str]) -> str:
