@@ -112,6 +112,7 @@ class ClusterMaster:
     opresult by job id). A job with an opcode in C{refused} is not taken.
 
     @ivar jobs: by id, the opcodes that were submitted.
+    @ivar rows: by kind, the described objects.
     """
 
     def __init__(
@@ -128,8 +129,8 @@ class ClusterMaster:
         other: Mapping[str, Any] | None = None,
     ) -> None:
         self.jobs: dict[int, list[Row]] = {}
-        self._cluster = cluster or a_cluster()
-        self._rows = {
+        self.cluster = cluster or a_cluster()
+        self.rows = {
             "group": groups or [a_group()],
             "network": networks,
             "node": nodes,
@@ -137,7 +138,7 @@ class ClusterMaster:
         }
         self._job_s = job_s
         self._endings = endings or {}
-        self._refused = refused or {}
+        self.refused = refused or {}
         self._other = other or {}
         self._submitted: dict[int, float] = {}
 
@@ -147,13 +148,13 @@ class ClusterMaster:
         return getattr(self, f"_{method}")(*args)
 
     def _QueryClusterInfo(self) -> Row:
-        return self._cluster
+        return self.cluster
 
     def _Query(self, what: str, fields: list[str], _filter: Any) -> Row:
         told = [{"name": name, "title": name, "kind": "other", "doc": ""} for name in fields]
         return {
             "fields": told,
-            "data": [[_cell(row, name) for name in fields] for row in self._rows[what]],
+            "data": [[_cell(row, name) for name in fields] for row in self.rows[what]],
         }
 
     def _SubmitManyJobs(self, jobs: list[list[Row]]) -> list[list[Any]]:
@@ -161,8 +162,8 @@ class ClusterMaster:
 
     def _submit(self, ops: list[Row]) -> list[Any]:
         for op in ops:
-            if op["OP_ID"] in self._refused:
-                return [False, self._refused[op["OP_ID"]]]
+            if op["OP_ID"] in self.refused:
+                return [False, self.refused[op["OP_ID"]]]
         job_id = len(self.jobs) + 1
         self.jobs[job_id] = ops
         self._submitted[job_id] = time.monotonic()
@@ -198,3 +199,26 @@ class ClusterMaster:
 def _cell(row: Row, name: str) -> list[Any]:
     value = row[name]
     return [value.status, None] if isinstance(value, Unknown) else [0, value]
+
+
+def rapi_answers(master: ClusterMaster) -> dict[str, Any]:
+    """What the remote API tells of the same cluster, by path."""
+    rows = {what: [_plain(row) for row in found] for what, found in master.rows.items()}
+    return {
+        "/2/info": master.cluster,
+        "/2/groups?bulk=1": rows["group"],
+        "/2/networks?bulk=1": rows["network"],
+        "/2/nodes?bulk=1": rows["node"],
+        "/2/instances?bulk=1": [_with_params(row) for row in rows["instance"]],
+    }
+
+
+def _plain(row: Row) -> Row:
+    return {name: None if isinstance(it, Unknown) else it for name, it in row.items()}
+
+
+def _with_params(row: Row) -> Row:
+    """An instance as the remote API tells it: backend parameters together, and what it uses."""
+    params = {name[3:]: row[name] for name in row if name.startswith("be/")}
+    rest = {name: row[name] for name in row if not name.startswith("be/")}
+    return {"oper_ram": None, **rest, "beparams": params}

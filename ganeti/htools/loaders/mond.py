@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import http.client
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 
 from ganeti.errors import GanetiError
 from ganeti.htools.errors import InputError
+from ganeti.htools.loaders.fetching import fetch
 
 PORT = 1815
 LIMIT_S = 10.0
@@ -24,7 +23,6 @@ LIMIT_S = 10.0
 
 LARGEST_REPORT = 1 << 20
 _THREADS = 100
-_READ_SIZE = 1 << 16
 
 Resolve = Callable[[str], str]
 """From a node's name to its address; raises L{GanetiError}."""
@@ -64,51 +62,11 @@ def ask_nodes(
 def _answer(name: str, collector: str, resolve: Resolve, limit_s: float) -> bytes | InputError:
     until = time.monotonic() + limit_s
     try:
-        return _get(resolve(name), f"/1/report/default/{collector}", until)
-    except TimeoutError:
-        return InputError(f"no answer within {limit_s:g} seconds")
-    except (OSError, http.client.HTTPException) as err:
-        text = err.strerror if isinstance(err, OSError) else None
-        return InputError(text or str(err) or type(err).__name__)
+        connection = http.client.HTTPConnection(resolve(name), PORT)
+        path = f"/1/report/default/{collector}"
+        rest = max(until - time.monotonic(), 0.0)
+        return fetch(connection, path, limit_s=rest, largest=LARGEST_REPORT)
     except InputError as err:
         return err
-    except (GanetiError, ValueError) as err:
+    except (GanetiError, ValueError, http.client.HTTPException) as err:
         return InputError(" ".join(str(err).split()))
-
-
-def _get(address: str, path: str, until: float) -> bytes:
-    """
-    @raise TimeoutError: it took too long.
-    @raise OSError, http.client.HTTPException: it failed.
-    """
-    connection = http.client.HTTPConnection(address, PORT, timeout=_rest(until))
-    try:
-        connection.connect()
-        used = connection.sock
-        used.settimeout(_rest(until))
-        connection.request("GET", path)
-        with connection.getresponse() as answer:
-            if answer.status != HTTPStatus.OK:
-                raise InputError(f"it answers with status {answer.status}")
-            return _read(answer, used, until)
-    finally:
-        connection.close()
-
-
-def _read(answer: http.client.HTTPResponse, used: socket.socket, until: float) -> bytes:
-    body = b""
-    while True:
-        used.settimeout(_rest(until))
-        part = answer.read1(_READ_SIZE)
-        if not part:
-            return body
-        body += part
-        if len(body) > LARGEST_REPORT:
-            raise InputError(f"its answer is longer than {LARGEST_REPORT >> 20} MiB")
-
-
-def _rest(until: float) -> float:
-    rest = until - time.monotonic()
-    if rest <= 0:
-        raise TimeoutError
-    return rest

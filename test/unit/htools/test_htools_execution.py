@@ -297,7 +297,7 @@ def test_power_on(tmp_path: Path) -> None:
 def test_refused_power(tmp_path: Path) -> None:
     """When nothing can be powered off, nothing is marked offline."""
     master = squeezing(31744 - 1024, standby=False)
-    master._refused = {"OP_OOB_COMMAND": "Unknown opcode 'OP_OOB_COMMAND'"}
+    master.refused = {"OP_OOB_COMMAND": "Unknown opcode 'OP_OOB_COMMAND'"}
     ran = run(tmp_path, master, "hsqueeze", "-X")
     assert ran.status == 1
     assert ran.err == (
