@@ -21,7 +21,7 @@ from ganeti.htools.records import ClusterData
 from ganeti.luxi.client import Client
 
 
-class _Rows(msgspec.Struct):
+class _Rows(msgspec.Struct, frozen=True, kw_only=True):
     """What a query answers: for each object (status of the value, value) by field."""
 
     data: list[list[tuple[int, Any]]]

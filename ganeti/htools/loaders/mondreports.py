@@ -25,21 +25,21 @@ class MissingLoads(InputError):
     """Of some instances nothing was measured; the text names them."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one collector says. Instances of later versions may say more."""
 
     name: str
     data: Any = None
 
 
-class NodeReports(msgspec.Struct, frozen=True):
+class NodeReports(msgspec.Struct, frozen=True, kw_only=True):
     """What a node's daemon says, as files have it (--mond-data)."""
 
     node: str
     reports: tuple[Report, ...]
 
 
-class _Processors(msgspec.Struct, frozen=True):
+class _Processors(msgspec.Struct, frozen=True, kw_only=True):
     cpu_total: float
 
 
