@@ -36,7 +36,7 @@ DIFFERENT = {
 }
 
 # What ours has beyond the table: options of a sub-command, and other names of sub-commands.
-MORE_OPTIONS = {("gnt-debug", "iallocator"): {"--explain"}}
+MORE_OPTIONS = {("gnt-debug", "iallocator"): {"--explain", "--verbose"}}
 MORE_ALIASES = {"gnt-debug": {"allocate": "iallocator"}}
 
 

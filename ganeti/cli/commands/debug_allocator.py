@@ -25,7 +25,7 @@ def iallocator(session: Session, options: Values, names: list[str]) -> int:
     if options.explain:
         document = _ask(session, options, names, "in")
         if not options.dry_run:
-            session.out(*explain(session, document))
+            session.out(*explain(session, document, verbose=options.verbose))
     return 0
 
 
@@ -97,11 +97,12 @@ def parse_disks(text: str) -> tuple[dict[str, Any], ...]:
     return tuple({"mode": "rw", "size": size} for size in sizes)
 
 
-def explain(session: Session, document: str) -> list[str]:
+def explain(session: Session, document: str, *, verbose: bool) -> list[str]:
     """
     Why the built-in allocator answers as it does.
 
     @param document: what an allocator is told.
+    @param verbose: all candidates one by one.
     @raise InputError: the request names what is not there.
     """
     from ganeti.htools.cluster import prepare
@@ -122,7 +123,7 @@ def explain(session: Session, document: str) -> list[str]:
         capacity_checks=not parameters.no_capacity_checks,
         restrict_to=_restriction(cluster, parameters),
     )
-    return list(explain_request(cluster, request, options))
+    return list(explain_request(cluster, request, options, verbose))
 
 
 def _parameters(session: Session) -> HailParameters:

@@ -69,7 +69,14 @@ TARGET_GROUPS = Opt(
 EXPLAIN = Opt(
     ("--explain",),
     "explain",
-    "Say of every candidate why it does or does not do, and what would help",
+    "Say which candidates do, why others do not, and what would help",
+    "store_true",
+    default=False,
+)
+VERBOSE = Opt(
+    ("-v", "--verbose"),
+    "verbose",
+    "With --explain, tell of all candidates one by one",
     "store_true",
     default=False,
 )
@@ -90,6 +97,7 @@ ALLOCATOR_OPTIONS = (
     EVAC_MODE,
     TARGET_GROUPS,
     EXPLAIN,
+    VERBOSE,
     common.DRY_RUN,
     common.PRIORITY,
 )
