@@ -51,6 +51,8 @@ BEYOND = (
     "name, and leave out what was not set.",
     "`gnt-instance add` installs an instance before it comes into the configuration, and its lines "
     "come in that order; nothing is waited for where disks have no mirror to sync.",
+    "`gnt-debug allocator` can also say why (`--explain`, `-v`), and is called `allocate`, too. "
+    "`gnt-instance batch-create` names the instances for which there is no place.",
     "`gnt-instance modify --os-type` takes no operating system that the node lacks.",
     "`gnt-os list` and `gnt-os diagnose` say on standard error which nodes did not answer; the "
     "original leaves them out in silence.",
