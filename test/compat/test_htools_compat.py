@@ -11,6 +11,7 @@ import pytest
 from compat.htools_cases import CASES, FOLDER, RECORDED
 from support.originals import WHY_NOT, Outcome, find_original, run_tool
 from support.placement import make_cluster
+from support.randomclusters import random_cluster
 
 from ganeti.cli.htools.main import main
 from ganeti.htools.text import parse_text
@@ -59,6 +60,19 @@ def test_original_reads_ours(template: DiskTemplate, tmp_path: Path) -> None:
     theirs = run_tool(str(find_original("hinfo")), ["-t", str(path)], 60)
     assert theirs.status == 0, theirs.err
     assert score(theirs) == score(ours("hinfo", "-t", str(path)))
+
+
+@NEEDS_ORIGINAL
+@pytest.mark.parametrize("seed", range(9))
+def test_random_clusters(seed: int, tmp_path: Path) -> None:
+    """Tags, states, templates, exclusive storage, offline nodes: both find the same in a file."""
+    path = tmp_path / "cluster.data"
+    path.write_text(format_text(random_cluster(seed).data()))
+    theirs = run_tool(str(find_original("hinfo")), ["-t", str(path)], 60)
+    mine = ours("hinfo", "-t", str(path))
+    if score(theirs) == "0.00000000":
+        return  # No node is online.
+    assert told(mine.out) == told(theirs.out)
 
 
 @NEEDS_ORIGINAL
