@@ -20,31 +20,25 @@ def share_totals(cluster: Cluster, totals: Mapping[str, float]) -> Cluster:
     """
     Give each virtual CPU of a node the same part of what all its processors do.
 
-    The CPUs of the node itself count, too; their part stays when instances move.
+    The CPUs of the node itself count, too; their part stays when instances move. As in the
+    original, offline instances do not count when parts are made, but get theirs.
 
     @param totals: by node name, how many processors are busy; of all nodes.
     """
+    placed = [one for one in cluster.instances if one.primary and not one.forthcoming]
     used = {node.name: node.node_cpus for node in cluster.nodes}
-    for one in cluster.instances:
-        if one.primary and _uses_cpus(one):
+    for one in placed:
+        if one.status not in OFFLINE:
             used[one.primary] += one.vcpus
-    part = {
-        node.name: totals[node.name] / used[node.name] if used[node.name] else 0.0
-        for node in cluster.nodes
-    }
+    part = {name: totals[name] / count if count else 0.0 for name, count in used.items()}
+    rest = dict(totals)
+    for one in placed:
+        rest[one.primary] -= part[one.primary] * one.vcpus
     loads = {
-        one.name: part[one.primary] * one.vcpus if one.primary and _uses_cpus(one) else 0.0
+        one.name: part[one.primary] * one.vcpus if one.primary else 0.0
         for one in cluster.instances
     }
-    rest = dict(totals)
-    for one in cluster.instances:
-        if one.primary:
-            rest[one.primary] -= loads[one.name]
     return _with_loads(cluster, loads, rest)
-
-
-def _uses_cpus(instance: Instance) -> bool:
-    return not instance.forthcoming and instance.status not in OFFLINE
 
 
 def take_loads(cluster: Cluster, loads: Mapping[str, float]) -> Cluster:
