@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ganeti.cli.htools.options import Opt, Options, options_of
+from ganeti.cli.htools.options import Options
+from ganeti.cli.htools.optionsets import options_of
+from ganeti.cli.htools.optiontable import Opt
 
 # Which arguments a program takes: for its help, and for completion.
 _ARGUMENTS = {"hail": (" INPUT-FILE", "file 1 1\n"), "hscan": (" [CLUSTER...]", "host 0 none\n")}

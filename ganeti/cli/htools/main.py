@@ -15,7 +15,8 @@ from typing import NoReturn, TextIO
 
 from ganeti.cli.htools.commandline import UsageError, format_completion, format_help, parse
 from ganeti.cli.htools.console import Abort, Console
-from ganeti.cli.htools.options import PROGRAMS, Options
+from ganeti.cli.htools.options import Options
+from ganeti.cli.htools.optionsets import PROGRAMS
 from ganeti.cli.htools.programs import format_all, format_examples, format_unknown
 from ganeti.errors import GanetiError
 from ganeti.htools.numbers import BadValue

@@ -10,7 +10,8 @@ import pytest
 
 from ganeti.cli.htools.commandline import UsageError, format_completion, format_help, parse
 from ganeti.cli.htools.main import main
-from ganeti.cli.htools.options import PROGRAMS, Options, options_of
+from ganeti.cli.htools.options import Options
+from ganeti.cli.htools.optionsets import PROGRAMS, options_of
 from ganeti.cli.htools.programs import format_examples
 from ganeti.htools.numbers import BadValue
 
