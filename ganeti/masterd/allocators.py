@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -14,12 +13,10 @@ from zope.interface import implementer
 
 from ganeti.errors import ErrorCode, GanetiError, OpExecError, OpPrereqError
 from ganeti.htools.errors import InputError
-from ganeti.htools.ialloctext import STATUSES
-from ganeti.htools.records import Instance
-from ganeti.htools.requests import AllocateRequest, Answer
+from ganeti.htools.requests import Answer
+from ganeti.masterd.promises import Promises
 from ganeti.model.allocators import HailParameters, parse_hail_parameters
 from ganeti.model.config import Configuration
-from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.operations.allocators.answers import read_answer
 from ganeti.operations.allocators.hail import (
     Inquiry,
@@ -30,12 +27,12 @@ from ganeti.operations.allocators.hail import (
 )
 from ganeti.operations.allocators.interface import IInstanceAllocator
 from ganeti.operations.allocators.programs import Consult, run_program
-from ganeti.operations.allocators.requests import Allocate, AllocatorRequest, parse
-from ganeti.operations.allocators.stock import Claims, Stock, take_stock
+from ganeti.operations.allocators.requests import AllocatorRequest
+from ganeti.operations.allocators.stock import Stock, take_stock
 from ganeti.operations.unit import NodeCalls
 from ganeti.paths import Paths
 from ganeti.store.commit import Store
-from ganeti.store.reservations import ReservationTable, job_owner
+from ganeti.store.reservations import ReservationTable
 from ganeti.store.thread import Runs
 from ganeti.utils.aio import KeyedLock, with_timeout
 from ganeti.utils.allocators import BUILT_IN, find_allocator
@@ -45,15 +42,6 @@ T = TypeVar("T")
 COMPUTING_LIMIT_S = 600.0
 """What one answer may take, its turn in the thread included."""
 _TURN = "turn"
-_ROOM = frozenset({ReservationKind.NODE_MEMORY, ReservationKind.NODE_DISK})
-
-
-@dataclass(frozen=True)
-class _Promise:
-    """A new instance with its nodes, while its job keeps its name."""
-
-    job_id: int
-    instance: Instance
 
 
 class Allocators:
@@ -76,13 +64,12 @@ class Allocators:
         paths: Paths,
     ) -> None:
         self._store = store
-        self._reservations = reservations
         self._rpc = rpc
         self._computing = computing
         self._clock = clock
         self._paths = paths
         self._turns = KeyedLock()
-        self._promises: dict[str, _Promise] = {}
+        self._promises = Promises(store, reservations)
 
     def for_job(self, job_id: int, consult: Consult) -> JobAllocator:
         """What one job asks; C{consult} runs programs for it."""
@@ -107,7 +94,7 @@ class Allocators:
                 answer = await self._compute(thd_reasoned_answer, self._inquiry(stock, request))
             if answer.success and reserve is not None:
                 reserve(answer)
-                self._promise(job_id, request, answer)
+                self._promises.add(job_id, request, answer)
             return answer
 
     async def output(self, consult: Consult, name: str, request: AllocatorRequest) -> bytes:
@@ -164,7 +151,7 @@ class Allocators:
         return Inquiry(
             config=self._config,
             stock=stock,
-            claims=self._claims(),
+            claims=self._promises.claims(),
             request=request,
             parameters=HailParameters() if program else self._parameters(),
         )
@@ -204,54 +191,6 @@ class Allocators:
                 f"Choosing nodes failed, which is a defect: {type(err).__name__}: {err};"
                 " the log of the master daemon has more"
             ) from err
-
-    # -- what is kept free
-
-    def _claims(self) -> Claims:
-        """What jobs and debts have reserved, and which new instances have their nodes."""
-        self._drop_promises()
-        table = self._reservations
-        return Claims(
-            reservations=tuple(
-                one
-                for owner in sorted(table.owners())
-                for one in table.held(owner)
-                if one.kind in _ROOM
-            ),
-            promised=tuple(promise.instance for promise in self._promises.values()),
-        )
-
-    def _promise(self, job_id: int, request: AllocatorRequest, answer: Answer) -> None:
-        """Remember where a new instance goes, until it is there."""
-        if not isinstance(request, Allocate) or not isinstance(answer.result, list):
-            return
-        asked = parse(request)
-        assert isinstance(asked, AllocateRequest)
-        primary, *others = answer.result
-        starts = any(
-            one.kind is ReservationKind.NODE_MEMORY and one.key == request.name
-            for one in self._reservations.held(job_owner(job_id))
-        )
-        self._promises[request.name] = _Promise(
-            job_id,
-            msgspec.structs.replace(
-                asked.instance,
-                primary=primary,
-                secondary=others[0] if others else "",
-                status=STATUSES["up" if starts else "down"],
-            ),
-        )
-
-    def _drop_promises(self) -> None:
-        """Forget those that are kept or broken: the instance is there, or its job has ended."""
-        present = self._config.instance_by_name
-        for name, promise in list(self._promises.items()):
-            if name in present or not self._keeps_name(promise.job_id, name):
-                del self._promises[name]
-
-    def _keeps_name(self, job_id: int, name: str) -> bool:
-        reservation = Reservation(kind=ReservationKind.NAME, key=name, job_id=job_id)
-        return self._reservations.holder(reservation) == job_owner(job_id)
 
 
 @implementer(IInstanceAllocator)

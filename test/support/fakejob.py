@@ -88,7 +88,8 @@ class FakeResolver:
 @implementer(IInstanceAllocator)
 class FakeAllocator:
     """
-    Answers from a table: by allocator, the nodes, an error to raise, or a whole answer.
+    Answers from a table: by allocator, the nodes, an error to raise, a whole answer, or a
+    function of the request.
 
     C{asked} has all that was asked, as (allocator, request).
     """
@@ -106,6 +107,7 @@ class FakeAllocator:
     ) -> Answer:
         self.asked.append((name, request))
         answer = self.answers[name]
+        answer = answer(request) if callable(answer) else answer
         if isinstance(answer, Exception):
             raise answer
         if not isinstance(answer, Answer):

@@ -26,7 +26,8 @@ class IInstanceAllocator(Interface):
 
         @param reserve: called with an answer that is a success, before any other request is
             looked at; what it raises, this raises. A new instance then counts as being
-            where the answer says for as long as the job keeps its name reserved.
+            where the answer says for as long as the job keeps its name reserved; several new
+            ones do until the jobs that the asking job returns for them have ended.
         @return: also answers that are failures, with the reason in C{info}.
         @raise ganeti.errors.OpExecError: there was no answer, or none that makes sense.
         @raise ganeti.errors.OpPrereqError: there is no such allocator.

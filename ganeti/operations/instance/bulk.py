@@ -63,7 +63,8 @@ class InstanceMultiAlloc(Unit[OpInstanceMultiAlloc, MultiAllocPlan]):
         config = self.job.snapshot().config
         allocator = self._allocator(config)
         asked = [build_allocation(config, op, read_request(config, op)) for op in ops]
-        answer = await self.job.iallocator.ask(allocator, MultiAllocate(instances=tuple(asked)))
+        request = MultiAllocate(instances=tuple(asked))
+        answer = await self.job.iallocator.ask(allocator, request, keep_places)
         if not answer.success:
             raise OpPrereqError(
                 f"Can't compute nodes using iallocator '{allocator}': {answer.info}",
@@ -125,6 +126,10 @@ class InstanceMultiAlloc(Unit[OpInstanceMultiAlloc, MultiAllocPlan]):
 
 def _names(plan: MultiAllocPlan) -> dict[str, Any]:
     return {"allocatable": [op.instance_name for op in plan.ops], "failed": list(plan.failed)}
+
+
+def keep_places(_answer: Answer) -> None:
+    """The places alone are kept, for the jobs that make the instances: those reserve the rest."""
 
 
 def read_definitions(given: Sequence[Any]) -> tuple[OpInstanceCreate, ...]:

@@ -19,7 +19,7 @@ from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
 from ganeti.model.locks import Level, LockMode
 from ganeti.model.parameters import PartialBeParams
 from ganeti.model.templates import DiskTemplate
-from ganeti.opcodes.instance import CreateMode, OpInstanceCreate
+from ganeti.opcodes.instance import CreateMode, OpInstanceCreate, OpInstanceMultiAlloc
 from ganeti.rpc.calls import (
     CheckFileStorage,
     CreateDisk,
@@ -238,6 +238,30 @@ class PlacedTests(SynchronousTestCase):
         self.rig.advance(10)
         for job in jobs:
             self.error_of(job)
+        [job] = self.place("web5")
+        self.assertEqual(self.rig.status(job), JobStatus.SUCCESS)
+
+    def test_batch_keeps_its_places(self) -> None:
+        """Places of a batch are kept until the jobs that make its instances have ended."""
+        plain = {
+            "mode": "create",
+            "os_type": "noop",
+            "disk_template": "file",
+            "disks": [{"size": 1024}],
+            "nics": [{}],
+            "beparams": {"memory": 600},
+        }
+        names = ("web1", "WEB2")
+        batch = tuple({"instance_name": name, **plain} for name in names)
+        others = {(Level.INSTANCE, "web2"): LockMode.EXCLUSIVE}
+        self.rig.now(self.rig.master.locks.acquire(99, others, 0))
+        self.rig.submit(OpInstanceMultiAlloc(instances=batch))
+        self.rig.advance(5)
+        self.assertEqual(self.rig.status(3), JobStatus.WAITING)
+        jobs = self.place("web3", "web4")
+        self.assertEqual(len({self.node_of(name) for name in ("web1", "web3")}), 2)
+        self.assertEqual(self.error_of(jobs[1])[1][1], "insufficient_resources")
+        self.rig.now(self.rig.master.control.cancel(3, kill=False))
         [job] = self.place("web5")
         self.assertEqual(self.rig.status(job), JobStatus.SUCCESS)
 
