@@ -172,7 +172,9 @@ class Candidates:
         found: list[Change] = [one.change for one in self.refusals[self.groups[place]]]
         for node, deficit in self.survey.deficits(place):
             found += self._changes_at(node, deficit)
-        return found
+        ratios = [one for one in found if isinstance(one, RaiseRatio)]
+        enough = max(ratios, key=lambda one: one.ratio, default=None)
+        return [one for one in found if not isinstance(one, RaiseRatio) or one == enough]
 
     def _changes_at(self, index: int, deficit: Deficit) -> list[Change]:
         node = self.cluster.nodes[index]
@@ -233,6 +235,8 @@ def possible_places(
     nodes = np.flatnonzero(np.array(usable, dtype=bool))
     if node_count == 1:
         return Places(nodes, nodes[:0])
+    if node_count != 2:
+        return Places(nodes[:0], nodes[:0])
     group = state.nodes.group[nodes]
     pairs = (group[:, None] == group) & ~np.eye(len(nodes), dtype=bool)
     first, second = np.nonzero(pairs)

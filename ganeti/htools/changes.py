@@ -57,14 +57,15 @@ class Free(NamedTuple):
         amounts = (
             (self.memory, "MiB of memory"),
             (self.disk, "MiB of disk"),
-            (self.spindles, "spindles"),
-            (self.cpus, "virtual CPUs"),
+            (self.spindles, "spindle" if self.spindles == 1 else "spindles"),
+            (self.cpus, "virtual CPU" if self.cpus == 1 else "virtual CPUs"),
         )
         return " and ".join(f"{amount} {unit}" for amount, unit in amounts if amount)
 
     def words(self, cluster: Cluster) -> str:
         """Where."""
-        return f"free {self.amounts()} on {cluster.short(self.node)}"
+        ratio = " (or raise its group's --ipolicy-vcpu-ratio)" if self.cpus else ""
+        return f"free {self.amounts()} on {cluster.short(self.node)}{ratio}"
 
 
 class BringBack(NamedTuple):
@@ -114,10 +115,11 @@ class RaiseRatio(NamedTuple):
     ratio: float
 
     def apply(self, cluster: Cluster) -> Cluster:
-        """The group has a policy of its own."""
+        """The group has a policy of its own; what it allows already stays."""
         policy = group_policy(cluster, self.group)
+        ratio = max(self.ratio, policy.spindle_ratio)
         return with_policy(
-            cluster, self.group, msgspec.structs.replace(policy, spindle_ratio=self.ratio)
+            cluster, self.group, msgspec.structs.replace(policy, spindle_ratio=ratio)
         )
 
     def words(self, cluster: Cluster) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganeti.htools.advice import Advice, advise
+from ganeti.htools.advice import Advice, advise, without_it
 from ganeti.htools.allocation import Allocation, AllocationOptions, Failure, allocate
 from ganeti.htools.candidatelines import candidate_lines
 from ganeti.htools.candidates import Candidate, Candidates, allocation_candidates
@@ -87,6 +87,8 @@ def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:
     @param node_count: 0: it is somewhere already, and should move.
     """
     name, ranked = found.instance.name, found.ranked()
+    if node_count not in (0, 1, 2):
+        return f"{name} fits nowhere: {node_count} nodes are asked for, not one or two.", Advice()
     place = int(ranked[0]) if len(ranked) else None
     if place is None:
         why = no_place(found, node_count)
@@ -96,6 +98,9 @@ def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:
         why = not_redundant(found, place)
         if not why:
             return f"{name} fits, on {'/'.join(found.place_names(place))} for instance.", Advice()
+    elsewhere = unrestricted(found, node_count)
+    if elsewhere:
+        return f"{name} fits nowhere: {why}. {elsewhere}", Advice()
     advice = advise(found, place, node_count)
     remedy = advice.words(found.cluster, found.instance)
     head = f"{name} fits nowhere{'' if node_count else ' else'}: {why}."
@@ -106,14 +111,23 @@ def no_place(found: Candidates, node_count: int) -> str:
     """There are too few nodes."""
     if not node_count:
         return "there are too few other nodes (those that are left by others do not count)"
-    restricted = " of those that it is restricted to" if found.options.restrict_to else ""
-    if node_count not in (1, 2):
-        return f"{node_count} nodes are asked for, and instances have one or two"
+    narrow = found.options.restrict_to is not None
+    restricted = " of those that it is restricted to" if narrow else ""
     wanted = "it needs two nodes in one group" if node_count == 2 else "there is no node"
     largest = int(np.bincount(found.state.nodes.group, minlength=1).max(initial=0))
     if node_count == 1 or not largest:
         return f"{wanted}{restricted}"
     return f"{wanted}, and no group has more than one{restricted}"
+
+
+def unrestricted(found: Candidates, node_count: int) -> str:
+    """Where it would fit if it were not restricted to some nodes; empty: nowhere."""
+    if not node_count or found.options.restrict_to is None:
+        return ""
+    wanted = replace(found.options, restrict_to=None)
+    other = allocate(without_it(found), found.instance, node_count, wanted)
+    names = "/".join(found.cluster.short(node) for node in other.nodes)
+    return f"It may go to some nodes only; without that it fits, on {names}." if names else ""
 
 
 def not_redundant(found: Candidates, place: int) -> str:

@@ -66,8 +66,8 @@ def reason(found: Candidates, code: Code, second: bool, places: Flags) -> str:
             short = found.survey.short[places]
             low, high = number(float(short.min())), number(float(short.max()))
             amount = low if low == high else f"{low}..{high}"
-            unit = UNITS[code].removesuffix(" of memory").removesuffix(" of disk")
-            return f"the {role}node is short of {SHORT_OF[code]} by {amount} {unit} ({names})"
+            unit = " MiB" if "MiB" in UNITS[code] else ""
+            return f"the {role}node is short of {SHORT_OF[code]} by {amount}{unit} ({names})"
 
 
 def node_names(found: Candidates, nodes: np.ndarray) -> str:

@@ -202,5 +202,5 @@ def words(shortage: Shortage, name: str) -> str:
 
 
 def number(value: float) -> str:
-    """A number as people write it."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    """A number as people write it; fractions of large ones do not matter."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}".rstrip("0").rstrip(".")

@@ -130,7 +130,7 @@ class AdviceTest(SynchronousTestCase):
                 for field in ("memory", "disk"):
                     if not getattr(change, field, 0):
                         continue
-                    less = change._replace(**{field: getattr(change, field) - 1})  # type: ignore[attr-defined]
+                    less = change._replace(**{field: getattr(change, field) - 1})  # type: ignore
                     changed = cluster
                     for one in (*advice.changes[:position], less, *advice.changes[position + 1 :]):
                         changed = one.apply(changed)
@@ -233,6 +233,29 @@ class SentenceTest(SynchronousTestCase):
         text = why_not(even_cluster(), instance, 2)
         self.assertIn("is not connected to the network net1. Connect the group default to", text)
 
+    def test_restriction(self) -> None:
+        """Who may go to some nodes only is told where it would fit."""
+        only = AllocationOptions(restrict_to=("node0",))
+        text = why_not(even_cluster(), drbd(), 2, only)
+        self.assertIn("no group has more than one of those that it is restricted to", text)
+        self.assertIn("without that it fits, on node", text)
+
+    def test_three_nodes(self) -> None:
+        """Nobody has three nodes."""
+        found = explain_allocation(even_cluster(), drbd(), 3)
+        told = ["new fits nowhere: 3 nodes are asked for, not one or two."]
+        self.assertEqual(told, explanation_lines(found))
+
+    def test_ratios(self) -> None:
+        """Ratios of a policy are raised as far as both nodes need it."""
+        cluster = prepare(make_cluster(3, per_node=2))
+        policy = msgspec.structs.replace(cluster.policy, spindle_ratio=0.5, vcpu_ratio=0.5)
+        group = msgspec.structs.replace(cluster.groups[0], policy=policy)
+        data = msgspec.structs.replace(cluster.data(), groups=(group,))
+        text = why_not(prepare(data), drbd(vcpus=8), 2, NO_CHECKS)
+        self.assertEqual(1, text.count("--ipolicy-spindle-ratio="))
+        self.assertIn("(or raise its group's --ipolicy-vcpu-ratio)", text)
+
     def test_redundancy(self) -> None:
         """A node that could not fail, and what helps."""
         disks = (Disk(size=1024),)
@@ -242,7 +265,7 @@ class SentenceTest(SynchronousTestCase):
         cluster = even_cluster(2).with_instances([plain])
         new = msgspec.structs.replace(plain, name="new", primary="")
         text = why_not(cluster, new, 1)
-        self.assertIn("if node0 or node1 failed, not all its instances could be started elsewhere", text)
+        self.assertIn("if node0 or node1 failed, not all its instances could be started", text)
         self.assertIn("--no-capacity-checks ignores that", text)
 
     def test_fits(self) -> None:
