@@ -217,7 +217,7 @@ _TABLE = (
     Opt("ignore-dynu", "Take no notice of how much instances use"),
     Opt(
         "mond",
-        "Ask the nodes' monitoring daemons how much is used: yes or no",
+        "Ask the nodes' monitoring daemons how busy their processors are: yes or no",
         metavar="CHOICE",
         parse=values.parse_choice,
         what="mond",
@@ -226,13 +226,16 @@ _TABLE = (
     ),
     Opt(
         "mond-data",
-        "Read from FILE what monitoring daemons say",
+        "With --mond: read from FILE what monitoring daemons say, instead of asking them",
         metavar="FILE",
         parse=values.parse_word,
         completion="file",
     ),
-    Opt("mond-xen", "Ask the monitoring daemons for what they know of Xen, too"),
-    Opt("exit-on-missing-mond-data", "Stop when a monitoring daemon does not answer"),
+    Opt("mond-xen", "Ask them for the loads of Xen's instances instead of those of nodes"),
+    Opt(
+        "exit-on-missing-mond-data",
+        "Stop when one of them does not answer; else go on without measured loads",
+    ),
     Opt(
         "save",
         "Save the cluster before and after to files whose names begin with FILE",
