@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.htools.requests import Answer
-from ganeti.model.allocators import CLUSTER_DEFAULT
 from ganeti.model.config import Configuration
 from ganeti.model.locks import Level, shared
 from ganeti.model.node import Node
@@ -17,6 +16,7 @@ from ganeti.model.parameters import NicMode, fill, parse_nicparams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.templates import TEMPLATES, disk_room
 from ganeti.opcodes.instance import NicKey, OpInstanceCreate
+from ganeti.operations.allocators.naming import allocator_name
 from ganeti.operations.allocators.requests import Allocate, DiskRequest, required_nodes
 from ganeti.operations.instance.create_request import AUTO, InstanceRequest
 from ganeti.operations.instance.naming import reserve_name
@@ -48,16 +48,15 @@ def named_allocator(config: Configuration, op: OpInstanceCreate) -> str:
 
     @raise OpPrereqError: none is named, and the cluster has none.
     """
-    if op.iallocator not in (None, CLUSTER_DEFAULT):
-        return str(op.iallocator)
-    if not config.cluster.default_iallocator:
+    name = allocator_name(config, op.iallocator)
+    if not name:
         raise OpPrereqError(
             "No iallocator or node given and no cluster-wide default iallocator found;"
             " please specify either an iallocator or a node,"
             " or set a cluster-wide default iallocator",
             ErrorCode.WRONG_INPUT,
         )
-    return config.cluster.default_iallocator
+    return name
 
 
 async def choose_nodes(
