@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 
 from ganeti.htools.allocation import AllocationOptions, allocate
+from ganeti.htools.ask import Ask
 from ganeti.htools.asking import Offer, nearest_offer
 from ganeti.htools.candidates import Candidates
-from ganeti.htools.changes import AddNodes, Ask, Change, MoveOff
+from ganeti.htools.changes import AddNodes, Change, MoveOff
 from ganeti.htools.cluster import Cluster, find_node
 from ganeti.htools.globaln1 import redundant
 from ganeti.htools.nodefailure import redundancy_changes

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganeti.htools.ask import Ask, cut
 from ganeti.htools.candidates import Candidates
-from ganeti.htools.changes import Ask, Widen, cut
+from ganeti.htools.changes import Widen
 from ganeti.htools.deficit import Deficit
 from ganeti.htools.grouprefusal import spindles_of
 from ganeti.htools.records import Range, Spec

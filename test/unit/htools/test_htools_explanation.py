@@ -12,8 +12,9 @@ from support.randomclusters import random_cluster
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.htools.allocation import AllocationOptions, allocate
+from ganeti.htools.ask import cut
 from ganeti.htools.candidates import allocation_candidates
-from ganeti.htools.changes import AddNodes, cut
+from ganeti.htools.changes import AddNodes
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.explanation import explain_allocation, explanation_lines, why_not
 from ganeti.htools.newcomer import Code
