@@ -10,8 +10,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -23,13 +26,16 @@ from ganeti.store.entry import Position, first_break
 from ganeti.store.loading import load
 from ganeti.store.nodestate_db import NodeDatabase, RequestState
 
+T = TypeVar("T")
+R = TypeVar("R")
 ROOT = Path(__file__).parents[2]
 CHILD = [sys.executable, "-m", "support.storechild"]
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}"}
 STRACE = ["strace", "-f", "-qq", "--seccomp-bpf"]
 COMMITS = 7
 SAMPLES = 8
-LIMIT_S = 60.0
+LIMIT_S = 120.0
+SIDE_BY_SIDE = 3
 FATAL = 3
 NEEDS_STRACE = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace, which injects the faults, is not installed"
@@ -119,6 +125,17 @@ def check_store(path: Path, acked: list[int], refused: list[int]) -> None:
         database.close()
 
 
+def at_each(points: Iterable[T], check: Callable[[T], R]) -> list[R]:
+    """What C{check} finds at each point; the children, which mostly wait, run side by side."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(check, points))
+
+
+def numbered(points: Counter[str]) -> list[tuple[str, int]]:
+    """Each time that each failpoint was reached."""
+    return [(name, number) for name, count in points.items() for number in range(1, count + 1)]
+
+
 def reaches(trace: Path, prefix: str) -> Counter[str]:
     """How often each failpoint was reached."""
     names = [line.partition(" ")[0] for line in trace.read_text().splitlines()]
@@ -132,15 +149,18 @@ def test_killed_at_every_failpoint(tmp_path: Path) -> None:
     assert undisturbed.words == ["closed"]
     points = reaches(trace, "journal.")
     assert points["journal.append.before"] == points["journal.append.after"] >= COMMITS
-    for name, count in points.items():
-        for number in range(1, count + 1):
-            path = tmp_path / f"{name}-{number}.db"
-            ran = run_child(path, "serial", spec=f"{name}:{number}=kill")
-            assert ran.status == -signal.SIGKILL
-            check_store(path, ran.acked, [])
-            again = run_child(path, "serial", count=2)
-            assert again.words == ["closed"]
-            check_store(path, ran.acked + again.acked, [])
+
+    def check(point: tuple[str, int]) -> None:
+        name, number = point
+        path = tmp_path / f"{name}-{number}.db"
+        ran = run_child(path, "serial", spec=f"{name}:{number}=kill")
+        assert ran.status == -signal.SIGKILL
+        check_store(path, ran.acked, [])
+        again = run_child(path, "serial", count=2)
+        assert again.words == ["closed"]
+        check_store(path, ran.acked + again.acked, [])
+
+    at_each(numbered(points), check)
 
 
 def test_killed_at_any_time(tmp_path: Path) -> None:
@@ -167,26 +187,30 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "ftruncate", "unlink"])
 def test_killed_at_system_calls(tmp_path: Path, call: str) -> None:
     """SIGKILL at the N-th write, sync and so on, for many N from the first to the last."""
-    for number in places(tmp_path, call):
+
+    def check(number: int) -> None:
         path = tmp_path / f"{number}.db"
         ran = run_child(path, "serial", strace=f"inject={call}:signal=KILL:when={number}")
         assert ran.status == -signal.SIGKILL
         check_store(path, ran.acked, [])
+
+    at_each(places(tmp_path, call), check)
 
 
 @NEEDS_STRACE
 @pytest.mark.slow
 def test_failing_sync(tmp_path: Path) -> None:
     """When the disk does not confirm, the daemon ends; what it had acknowledged is there."""
-    fatal = 0
-    for number in places(tmp_path, "fdatasync"):
+
+    def check(number: int) -> bool:
         path = tmp_path / f"{number}.db"
         ran = run_child(path, "serial", strace=f"inject=fdatasync:error=EIO:when={number}")
         told = [word for word in ran.words if word.startswith(("fatal ", "error "))]
         assert ran.words == ["closed"] or "did not confirm" in told[0]
-        fatal += ran.status == FATAL
         check_store(path, ran.acked, [])
-    assert fatal > 1
+        return ran.status == FATAL
+
+    assert sum(at_each(places(tmp_path, "fdatasync"), check)) > 1
 
 
 @NEEDS_STRACE
@@ -194,14 +218,15 @@ def test_failing_sync(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 def test_failing_write(tmp_path: Path, error: str) -> None:
     """A write that fails is refused cleanly, and the store goes on when writing works again."""
-    refused = 0
-    for number in places(tmp_path, "pwrite64"):
+
+    def check(number: int) -> int:
         path = tmp_path / f"{number}.db"
         ran = run_child(path, "serial", strace=f"inject=pwrite64:error={error}:when={number}")
         assert ran.words == ["closed"] or ran.words[0].startswith("error Cannot write")
-        refused += len(ran.refused)
         check_store(path, ran.acked, ran.refused)
-    assert refused > 0
+        return len(ran.refused)
+
+    assert sum(at_each(places(tmp_path, "pwrite64"), check)) > 0
 
 
 def check_full(path: Path) -> None:
@@ -261,12 +286,15 @@ def test_node_database_killed_at_every_failpoint(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     assert run_child(tmp_path / "plain.db", "node", trace=str(trace), count=3).words[-1] == "closed"
     points = reaches(trace, "nodestate.")
-    for name, count in points.items():
-        for number in range(1, count + 1):
-            path = tmp_path / f"{name}-{number}.db"
-            ran = run_child(path, "node", spec=f"{name}:{number}=kill", count=3)
-            assert ran.status == -signal.SIGKILL
-            check_node(path, [word.removeprefix("ack ") for word in ran.words])
+
+    def check(point: tuple[str, int]) -> None:
+        name, number = point
+        path = tmp_path / f"{name}-{number}.db"
+        ran = run_child(path, "node", spec=f"{name}:{number}=kill", count=3)
+        assert ran.status == -signal.SIGKILL
+        check_node(path, [word.removeprefix("ack ") for word in ran.words])
+
+    at_each(numbered(points), check)
 
 
 def check_node(path: Path, acked: list[str]) -> None:
