@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.clustermaster import ClusterMaster, a_node, an_instance
 from support.commands import VirtualNode
 from support.fakemaster import ScriptedMaster
 
@@ -45,9 +46,12 @@ def slow(tmp_path: Path) -> Iterator[VirtualNode]:
     server.stop()
 
 
-def _start(node: VirtualNode, **streams: Any) -> subprocess.Popen[bytes]:
-    code = "import os, sys; from ganeti.cli.main import main;"
-    code += "status = main('gnt-debug', ['delay', '3'], os.environ);"
+def _start(
+    node: VirtualNode, *words: str, main: str = "ganeti.cli.main", **streams: Any
+) -> subprocess.Popen[bytes]:
+    program, *rest = words or ("gnt-debug", "delay", "3")
+    code = f"import os, sys; from {main} import main;"
+    code += f"status = main({program!r}, {rest!r}, os.environ);"
     code += "sys.exit(status or 40 + ('rich' in sys.modules))"
     environ = {**os.environ, **node.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     return subprocess.Popen(
@@ -75,6 +79,25 @@ def test_at_a_terminal(slow: VirtualNode) -> None:
     assert re.search(r"Job 7 is running +0:00:0[23]", text)
     assert re.search(r"^\w{3} \w{3} [^\r\n]* first\r\n", text)
     assert re.search(r"\r\w{3} \w{3} [^\r\n]* second\r\n", text)
+    assert shown.endswith("\x1b[2K")
+
+
+def test_balancing_at_a_terminal(tmp_path: Path) -> None:
+    """hbal tells there which job it waits for, and how many of the set have ended."""
+    node = VirtualNode(tmp_path)
+    nodes = [a_node(f"node{number}") for number in range(1, 5)]
+    instances = [an_instance(f"a{n}", "node1", "node2") for n in (1, 2)]
+    instances += [an_instance(f"b{n}", "node3", "node4") for n in (1, 2)]
+    server = node.serve(ClusterMaster(nodes=nodes, instances=instances, job_s=3.0))
+    ours, theirs = pty.openpty()
+    streams = {"stdout": theirs, "stderr": theirs}
+    with _start(node, "hbal", "-L", "-X", main="ganeti.cli.htools.main", **streams) as command:
+        os.close(theirs)
+        shown = _read(ours)
+        assert command.wait(60) == 41
+    server.stop()
+    assert "Got job IDs 1,2\r\n" in shown
+    assert "Job 1 is running (0 of 2 done)" in shown
     assert shown.endswith("\x1b[2K")
 
 
