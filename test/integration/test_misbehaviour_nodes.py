@@ -25,7 +25,7 @@ UP, DOWN, ELSEWHERE = "up.example.com", "down.example.com", "elsewhere.example.c
 DISK = ("-s", "1G")
 NOTICE_S = max(pulse.EVERY_S * (pulse.MISSES + 2), limits.OPEN_S)
 """Until a daemon that hangs is known to hang."""
-COMMAND_S = 3.0
+COMMAND_S = 5.0
 """What a command may take beside that, on a busy machine."""
 NOTHING_LISTENS, HANGS = "nothing listens", "its daemon does not answer"
 

@@ -41,7 +41,7 @@ class SlowMaster(ScriptedMaster):
 def slow(tmp_path: Path) -> Iterator[VirtualNode]:
     node = VirtualNode(tmp_path)
     log = [("message", "first"), ("message", "second")]
-    server = node.serve(SlowMaster(3.0, first_id=7, log=log))
+    server = node.serve(SlowMaster(4.5, first_id=7, log=log))
     yield node
     server.stop()
 
@@ -76,7 +76,7 @@ def test_at_a_terminal(slow: VirtualNode) -> None:
         shown = _read(ours)
         assert command.wait(60) == 41
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert re.search(r"Job 7 is running +0:00:0[23]", text)
+    assert re.search(r"Job 7 is running +0:00:0[2-4]", text)
     assert re.search(r"^\w{3} \w{3} [^\r\n]* first\r\n", text)
     assert re.search(r"\r\w{3} \w{3} [^\r\n]* second\r\n", text)
     assert shown.endswith("\x1b[2K")
@@ -88,7 +88,7 @@ def test_balancing_at_a_terminal(tmp_path: Path) -> None:
     nodes = [a_node(f"node{number}") for number in range(1, 5)]
     instances = [an_instance(f"a{n}", "node1", "node2") for n in (1, 2)]
     instances += [an_instance(f"b{n}", "node3", "node4") for n in (1, 2)]
-    server = node.serve(ClusterMaster(nodes=nodes, instances=instances, job_s=3.0))
+    server = node.serve(ClusterMaster(nodes=nodes, instances=instances, job_s=4.5))
     ours, theirs = pty.openpty()
     streams = {"stdout": theirs, "stderr": theirs}
     with _start(node, "hbal", "-L", "-X", main="ganeti.cli.htools.main", **streams) as command:
