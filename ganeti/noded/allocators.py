@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ganeti.errors import CommandError, CommandTimeout, OpExecError
+from ganeti.noded.os_scripts import how_ended
 from ganeti.paths import Paths
 from ganeti.utils.allocators import find_allocator
 from ganeti.utils.interfaces import IProcessRunner, Output
@@ -86,7 +87,7 @@ class Allocators:
         """What a program printed that did well."""
         what = f"Instance allocator '{name}'"
         if output.status:
-            raise OpExecError(f"{what} {_how(output.status)}, {_printed(output)}")
+            raise OpExecError(f"{what} {how_ended(output.status)}, {_printed(output)}")
         if len(output.stdout) > self.output_limit:
             raise OpExecError(f"{what} printed more than {self.output_limit} bytes")
         return output.stdout
@@ -121,10 +122,6 @@ def remove_inputs(directory: str) -> None:
     for path in glob.glob(os.path.join(glob.escape(directory), PREFIX + "*")):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-
-
-def _how(status: int) -> str:
-    return f"failed (exited with status {status})" if status > 0 else f"died of signal {-status}"
 
 
 def _printed(output: Output) -> str:

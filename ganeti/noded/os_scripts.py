@@ -192,7 +192,7 @@ class OsScripts:
         else:
             if output.status == 0:
                 return
-            how = _how(output.status)
+            how = how_ended(output.status)
             progress.add_end(output)
         raise OpExecError(
             f"OS {script} script of '{job.os_name}' for instance {job.spec.instance.name} {how};"
@@ -214,7 +214,8 @@ class OsScripts:
         return definition
 
 
-def _how(status: int) -> str:
+def how_ended(status: int) -> str:
+    """What became of a program that did not succeed, in words."""
     return f"failed (exited with status {status})" if status > 0 else f"died of signal {-status}"
 
 
