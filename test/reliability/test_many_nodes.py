@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from support.manynodes import ManyNodes
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -80,3 +81,12 @@ class ManyNodesTests(SynchronousTestCase):
             cluster.advance(10)
             digests.append(cluster.master.store.position.digest)
         self.assertEqual(digests[0], digests[1])
+
+    def test_placed(self) -> None:
+        """hail places as many instances at once as there are nodes: each gets one."""
+        placed = {"pnode": None, "iallocator": "hail", "ignore_ipolicy": False}
+        numbers = range(1, NODES + 1)
+        self.run_all([replace(create(number), **placed) for number in numbers])
+        config = self.cluster.master.store.committed.config
+        nodes = {instance.primary_node for instance in config.instances.values()}
+        self.assertEqual(len(nodes), NODES)
