@@ -14,7 +14,7 @@ from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.moves import Kind
 from ganeti.htools.shapes import SHAPES
 from ganeti.htools.spreads import COPY, OWN
-from ganeti.htools.tables import MEM, Flags, Floats, Ints
+from ganeti.htools.tables import MEM, MEM_FORTH, Flags, Floats, Ints
 
 
 class Leaving:
@@ -185,7 +185,7 @@ class Leaving:
         """The old secondary, freed of the copy, would have to run it."""
         field, table = self.field, self.state.instances
         limits, cpus = self._limits(self.s), table.cpus[self.instances]
-        refused = self.memory >= limits.memory
+        refused = (self.used >= limits.memory) & (self.used > 0)
         soft = np.zeros(len(refused), dtype=bool)
         if field.strict:
             soft |= self._conflicts(self.s)
@@ -210,7 +210,7 @@ class Leaving:
             return np.zeros(len(memory), dtype=bool)
         failing = memory <= self.state.reserved[self.p]
         refused: Flags = (memory <= reserved) & ~failing
-        refused |= (self.needed >= memory) & ~self.soon
+        refused |= (self.needed >= self._room_for_copy(self.p, memory)) & ~self.soon
         refused &= ~self.forced
         return refused
 
@@ -233,5 +233,14 @@ class Leaving:
             memory = self.state.resources[MEM, self.p[part]] + self.used[part]
             before = self.on_p[part]
         refused: Flags = (memory[:, None] <= reserved) & ~(memory <= before)[:, None]
-        refused |= ((self.needed[part] >= memory) & ~self.soon[part])[:, None]
+        nodes = self.s if self.shape.secondary == "s" else self.p
+        room = self._room_for_copy(nodes[part], memory, part)
+        refused |= ((self.needed[part] >= room) & ~self.soon[part])[:, None]
         return refused
+
+    def _room_for_copy(self, nodes: Ints, memory: Floats, part: slice = slice(None)) -> Floats:
+        """What is left of C{memory} when all that is to come is there, on these of its nodes."""
+        later = self.state.resources[MEM_FORTH, nodes]
+        if self.shape.secondary == "p":
+            later = later + self.memory[part]
+        return np.minimum(memory, later)

@@ -121,13 +121,17 @@ def opcode(action: str, instance: str) -> dict[str, object]:
 
 
 def jobsets(steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], ...]:
-    """Steps that may run at the same time, in order: none touches another's nodes."""
+    """
+    Steps that may run at the same time, in order: none touches another's nodes.
+
+    Put together from the last step on, as the original does.
+    """
     sets: list[list[Step]] = []
     busy: set[str] = set()
-    for step in steps:
+    for step in reversed(steps):
         if not sets or busy & touched(step):
             sets.append([])
             busy = set()
         sets[-1].append(step)
         busy |= touched(step)
-    return tuple(tuple(each) for each in sets)
+    return tuple(tuple(reversed(each)) for each in reversed(sets))

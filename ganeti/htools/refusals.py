@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganeti.htools.field import Field, Limits
-from ganeti.htools.tables import MEM, Flags, Floats, Ints
+from ganeti.htools.tables import MEM, MEM_FORTH, Flags, Floats, Ints
 
 Columns = slice | Ints
 
@@ -52,12 +52,12 @@ def refuse_running(field: Field, instances: Ints, at: Columns) -> Refused:
     """By memory, processors and exclusion tags, of a primary node."""
     state, table = field.state, field.state.instances
     limits, memory = limits_at(field, instances, at), table.memory[instances, None]
-    hard: Flags = (memory >= limits.memory) | np.zeros((len(instances), 1), dtype=bool)
+    used = -table.as_primary[MEM, instances][:, None]
+    hard: Flags = (used >= limits.memory) & (used > 0)
     if not field.strict:
         return Refused(hard, np.zeros_like(hard))
     soon = table.counted[instances, None] == 0
-    used = -table.as_primary[MEM, instances]
-    soft = (used[:, None] >= field.margin[at]) & ~soon
+    soft = (used >= field.margin[at]) & ~soon
     soft |= memory >= limits.soft_memory
     soft |= table.cpus[instances, None] > limits.cpus
     if state.tags.exclusion is not None:
@@ -76,6 +76,7 @@ def refuse_copy(field: Field, instances: Ints, at: Columns, reserved: Floats) ->
     if not field.strict:
         return np.zeros((len(instances), len(memory)), dtype=bool)
     soon = table.counted[instances, None] == 0
-    refused: Flags = (table.reserved[instances, None] >= memory) & ~soon
+    room = np.minimum(memory, field.state.resources[MEM_FORTH, at])
+    refused: Flags = (table.reserved[instances, None] >= room) & ~soon
     refused |= (memory <= reserved) & ~field.failing[at]
     return refused

@@ -37,7 +37,7 @@ def optimum(cluster: Cluster) -> float:
 
 def state_optimum(state: State) -> float:
     """L{optimum} of a state."""
-    memory = state.nodes.memory[state.nodes.online]
+    memory = state.nodes.memory
     if len(memory) < 2:
         return 0.0
     mirrored = (state.secondary >= 0) & (state.instances.counted > 0)

@@ -30,6 +30,9 @@ from ganeti.htools.tables import (
 )
 from ganeti.htools.tagtables import TagTable, tag_table
 
+# Memory is whole MiB.
+EXACTLY = 0.5
+
 
 class State:
     """The arrays of a cluster; L{move} and L{place} keep them in O(1) nodes."""
@@ -66,8 +69,9 @@ class State:
         self.secondary = node_indexes([one.secondary for one in cluster.instances], index)
         count = self.nodes.count
         self.resources = empty_resources(cluster, self.primary, self.secondary)
-        # More is free than can be: believed for N+1, until an instance comes or goes.
-        self.slack = np.maximum(-np.array(cluster.unaccounted, dtype=np.float64), 0.0)
+        # Until an instance comes or goes, a node keeps N+1 with exactly what is reserved; and
+        # more that is free than can be is believed.
+        self.slack = np.maximum(-np.array(cluster.unaccounted, dtype=np.float64), 0.0) + EXACTLY
         self.peers = np.zeros((count, count))
         self.peers_of = np.zeros((count, count))
         self.primaries = np.zeros(count)
@@ -186,19 +190,17 @@ def moved_cluster(state: State) -> Cluster:
             cluster.instances, state.primary.tolist(), state.secondary.tolist(), strict=True
         )
     )
-    nodes = tuple(
-        node if node.offline else node_now(state, node, index)
-        for index, node in enumerate(cluster.nodes)
-    )
+    nodes = tuple(node_now(state, node, index) for index, node in enumerate(cluster.nodes))
     return replace(cluster, nodes=nodes, instances=instances)
 
 
 def node_now(state: State, node: Node, index: int) -> Node:
     """A node with what would be measured on it."""
     unaccounted = min(state.cluster.unaccounted[index], 0)
+    measured = int(state.resources[MEM, index]) - unaccounted
     return msgspec.structs.replace(
         node,
-        free_memory=int(state.resources[MEM, index]) - unaccounted,
+        free_memory=node.free_memory if node.offline else measured,
         free_disk=int(state.resources[DISK, index]),
         free_spindles=int(state.resources[FREE_SPIN, index]),
     )

@@ -129,12 +129,12 @@ def bad_nodes(cluster: Cluster) -> tuple[int, ...]:
 
 
 def bad_instances(cluster: Cluster) -> tuple[int, ...]:
-    """The indexes of the instances on them (primary or secondary), without repeats."""
+    """The indexes of the instances on them (primary or secondary), forthcoming ones left out."""
     bad = {cluster.nodes[index].name for index in bad_nodes(cluster)}
     return tuple(
         index
         for index, one in enumerate(cluster.instances)
-        if one.primary in bad or one.secondary in bad
+        if not one.forthcoming and (one.primary in bad or one.secondary in bad)
     )
 
 

@@ -136,7 +136,8 @@ def instance_table(instances: Sequence[Instance]) -> InstanceTable:
     external = np.array([one.template in ANYWHERE for one in instances], dtype=bool)
     disk = np.where(local, disk, 0.0)
     spindle_use = np.where(local, column(instances, "spindle_use"), 0.0)
-    spindles = np.array([total_spindles(one) for one in instances], dtype=np.float64) * local
+    # Counted with every template, as the original does.
+    spindles = np.array([total_spindles(one) for one in instances], dtype=np.float64)
     cpus = column(instances, "vcpus") * awake
     primary = np.zeros((RESOURCES, len(instances)))
     primary[MEM], primary[MEM_FORTH] = -memory * used, -memory
@@ -183,9 +184,9 @@ def empty_resources(cluster: Cluster, primary: Ints, secondary: Ints) -> Floats:
     free[LOAD_CPU] = column(nodes, "cpu_load")
     free[[DISK, DISK_FORTH]] = column(nodes, "free_disk")
     free[[FREE_SPIN, FREE_SPIN_FORTH]] = column(nodes, "free_spindles")
-    real = [one.template in LOCAL and not one.forthcoming for one in cluster.instances]
-    rows = np.flatnonzero(real)
-    disk = column(cluster.instances, "disk")[rows]
+    rows = np.flatnonzero([not one.forthcoming for one in cluster.instances])
+    local = np.array([one.template in LOCAL for one in cluster.instances], dtype=bool)[rows]
+    disk = column(cluster.instances, "disk")[rows] * local
     spindles = np.array([total_spindles(cluster.instances[row]) for row in rows], dtype=np.float64)
     for where in (primary[rows], secondary[rows]):
         on = where >= 0

@@ -65,10 +65,12 @@ def tell_state(console: Console, cluster: Cluster) -> None:
             " N+1 happy."
         )
     violating = violating_nodes(cluster)
-    if violating and not console.options.ignore_soft_errors:
+    if violating:
         console.out(f"The cluster contains {len(violating)} policy-violating nodes.")
         console.out(
-            "Continuing, but the set of moves might be too restricted; consider using the"
+            "Continuing, ignoring soft errors."
+            if console.options.ignore_soft_errors
+            else "Continuing, but the set of moves might be too restricted; consider using the"
             " --ignore-soft-errors option."
         )
     print_coefficients(console, "Initial", cluster)
