@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from support.fakejob import FakeJob, plan_unit, run_unit
+from support.fakejob import FakeJob
+from support.instancerig import GUEST, NAME, NODE, UUID, InstanceTestCase
 from support.samples import (
     disk_uuid,
-    instance_uuid,
-    make_config,
     make_disk,
     make_instance,
-    node_uuid,
 )
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -28,7 +26,7 @@ from ganeti.errors import (
 )
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState, AdminStateSource
-from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo, RunState
+from ganeti.model.live import NodeResources, OsInfo, RunState
 from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.parameters import PartialBeParams
 from ganeti.model.recovery import MarkInstance, ModifyInstance
@@ -59,10 +57,6 @@ from ganeti.rpc.calls import (
     StopInstance,
 )
 
-NAME = "inst1.example.com"
-NODE = node_uuid(1)
-UUID = instance_uuid(1)
-GUEST = InstanceRuntime(name=NAME, memory_mib=128, vcpus=1)
 OS = OsInfo(
     name="busybox",
     path="/os/busybox",
@@ -100,46 +94,8 @@ def stop(timeout_s: float = 120.0, force: bool = False) -> StopInstance:
     )
 
 
-class ChangeTests(SynchronousTestCase):
-    unit: Any
-    opcode: Any
-    needed: dict[str, Any] = {}
-
-    def setUp(self) -> None:
-        self.set_up()
-
-    def set_up(self, node_offline: bool = False, **settings: Any) -> None:
-        config = make_config(nodes=3, instances=2)
-        instance = make_instance(1, **{"admin_state": AdminState.DOWN, **settings})
-        config = config.with_instance(instance)
-        if node_offline:
-            node = replace(config.nodes[NODE], offline=True, master_candidate=False)
-            config = config.with_node(node)
-        self.job = FakeJob(config, dict(ANSWERS))
-
-    @property
-    def instance(self) -> Any:
-        return self.job.config.instances[UUID]
-
-    def op(self, **settings: Any) -> Any:
-        return self.opcode(**{"instance_name": NAME, **self.needed, **settings})
-
-    def run_op(self, **settings: Any) -> Any:
-        running = run_unit(self.unit, self.op(**settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(running))
-
-    def plan_op(self, **settings: Any) -> Any:
-        planning = plan_unit(self.unit, self.op(**settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(planning))
-
-    def fail_op(self, error: type[Exception], **settings: Any) -> Any:
-        running = run_unit(self.unit, self.op(**settings), self.job)
-        return self.failureResultOf(Deferred.fromCoroutine(running), error).value
-
-    def refused(self, text: str, code: ErrorCode, **settings: Any) -> None:
-        error = self.fail_op(OpPrereqError, **settings)
-        self.assertEqual((str(error), error.code), (text, code))
-        self.assertEqual((self.job.steps, self.job.finished), ([], []))
+class ChangeTests(InstanceTestCase):
+    answers = ANSWERS
 
     def described(self, **settings: Any) -> list[str]:
         plan = self.plan_op(**settings)

@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from support.fakejob import FakeJob, plan_unit, run_unit
+from support.fakejob import run_unit
+from support.instancerig import GUEST, NAME, NODE, UUID, InstanceTestCase
 from support.samples import (
     GROUP_UUID,
     disk_uuid,
     instance_uuid,
-    make_config,
     make_disk,
-    make_instance,
     node_uuid,
     uuid_of,
 )
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.errors import (
     ErrorCode,
-    GanetiError,
     HypervisorError,
     NodeUnreachable,
     OpExecError,
@@ -33,7 +30,7 @@ from ganeti.errors import (
 from ganeti.model.disk import DiskMode
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
-from ganeti.model.live import InstanceRuntime, NodeResources, OsInfo
+from ganeti.model.live import NodeResources, OsInfo
 from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
@@ -60,10 +57,6 @@ from ganeti.rpc.calls import (
     SetMemory,
 )
 
-NAME = "inst1.example.com"
-NODE = node_uuid(1)
-UUID = instance_uuid(1)
-GUEST = InstanceRuntime(name=NAME, memory_mib=128, vcpus=1)
 OS = OsInfo(
     name="busybox", path="/os", valid=True, api_versions=(20,), parameters=(("motd", "text"),)
 )
@@ -85,50 +78,14 @@ def change(action: str, item: int | str = LAST, **values: Any) -> Modification[A
     return Modification(what=ModificationAction(action), where=item, given=values)
 
 
-class ModifyTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.set_up()
-
-    def set_up(self, node_offline: bool = False, **settings: Any) -> None:
-        config = make_config(nodes=3, instances=2)
-        config = config.with_instance(
-            make_instance(1, **{"admin_state": AdminState.DOWN, **settings})
-        )
-        if node_offline:
-            node = replace(config.nodes[NODE], offline=True, master_candidate=False)
-            config = config.with_node(node)
-        self.use(config)
-
-    def use(self, config: Any) -> None:
-        self.job = FakeJob(config, dict(ANSWERS))
-
-    @property
-    def instance(self) -> Any:
-        return self.job.config.instances[UUID]
+class ModifyTests(InstanceTestCase):
+    unit = InstanceSetParams
+    opcode = OpInstanceSetParams
+    answers = ANSWERS
 
     @property
     def disks(self) -> list[Any]:
         return list(self.job.config.instance_disks(self.instance))
-
-    def op(self, **settings: Any) -> OpInstanceSetParams:
-        return OpInstanceSetParams(**{"instance_name": NAME, **settings})
-
-    def run_op(self, **settings: Any) -> Any:
-        running = run_unit(InstanceSetParams, self.op(**settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(running))
-
-    def plan_op(self, **settings: Any) -> Any:
-        planning = plan_unit(InstanceSetParams, self.op(**settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(planning))
-
-    def fail_op(self, error: type[GanetiError] = OpPrereqError, **settings: Any) -> Any:
-        running = run_unit(InstanceSetParams, self.op(**settings), self.job)
-        return self.failureResultOf(Deferred.fromCoroutine(running), error).value
-
-    def refused(self, text: str, code: ErrorCode, **settings: Any) -> None:
-        error = self.fail_op(**settings)
-        self.assertEqual((str(error), error.code), (text, code))
-        self.assertEqual((self.job.steps, self.job.finished), ([], []))
 
 
 class RequestTests(ModifyTests):

@@ -5,31 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from support.fakejob import FakeJob, plan_unit, run_unit
+from support.fakejob import FakeJob
+from support.instancerig import GUEST, NAME, NODE, InstanceTestCase
 from support.samples import (
     disk_uuid,
     instance_uuid,
-    make_config,
     make_disk,
     make_instance,
     node_uuid,
 )
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.errors import (
     ErrorCode,
     HypervisorError,
     NodeUnreachable,
     OpExecError,
-    OpPrereqError,
     RemoteFailure,
     StorageError,
     TypeEnforcementError,
 )
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState, AdminStateSource
-from ganeti.model.live import InstanceRuntime, NodeResources, RunState
+from ganeti.model.live import NodeResources, RunState
 from ganeti.model.locks import Level, exclusive, shared
 from ganeti.model.recovery import MarkInstance, OnNode, RemoveInstance
 from ganeti.model.reservation import Reservation, ReservationKind
@@ -45,9 +43,6 @@ from ganeti.rpc.calls import (
     StopInstance,
 )
 
-NAME = "inst1.example.com"
-NODE = node_uuid(1)
-GUEST = InstanceRuntime(name=NAME, memory_mib=128, vcpus=1)
 ANSWERS: dict[type, Any] = {
     GetInstance: None,
     GetNodeInfo: NodeResources(memory_free=1024),
@@ -66,42 +61,9 @@ def stop(**settings: Any) -> StopInstance:
     return StopInstance(**values | settings)
 
 
-class PowerTests(SynchronousTestCase):
-    unit: Any
-    opcode: Any
-
-    def setUp(self) -> None:
-        self.set_up()
-
-    def set_up(self, node_offline: bool = False, **settings: Any) -> None:
-        config = make_config(nodes=3, instances=1)
-        instance = make_instance(1, **{"admin_state": AdminState.DOWN, **settings})
-        config = config.with_instance(instance)
-        if node_offline:
-            node = replace(config.nodes[NODE], offline=True, master_candidate=False)
-            config = config.with_node(node)
-        self.job = FakeJob(config, dict(ANSWERS))
-
-    @property
-    def instance(self) -> Any:
-        return self.job.config.instances[instance_uuid(1)]
-
-    def run_op(self, **settings: Any) -> Any:
-        running = run_unit(self.unit, self.opcode(instance_name="inst1", **settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(running))
-
-    def plan_op(self, **settings: Any) -> Any:
-        planning = plan_unit(self.unit, self.opcode(instance_name="inst1", **settings), self.job)
-        return self.successResultOf(Deferred.fromCoroutine(planning))
-
-    def fail_op(self, error: type[Exception], **settings: Any) -> Any:
-        running = run_unit(self.unit, self.opcode(**{"instance_name": NAME, **settings}), self.job)
-        return self.failureResultOf(Deferred.fromCoroutine(running), error).value
-
-    def refused(self, text: str, code: ErrorCode, **settings: Any) -> None:
-        error = self.fail_op(OpPrereqError, **settings)
-        self.assertEqual((str(error), error.code), (text, code))
-        self.assertEqual((self.job.steps, self.job.finished), ([], []))
+class PowerTests(InstanceTestCase):
+    instances = 1
+    answers = ANSWERS
 
 
 class SharedChecks:
