@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ganeti.cli.htools.balancing import print_coefficients
@@ -16,15 +16,16 @@ from ganeti.cli.htools.tables import format_table
 from ganeti.cli.htools.values import SizeSpec
 from ganeti.htools.capacity import Capacity, CapacityOptions, fill, fill_tiered
 from ganeti.htools.cluster import Cluster
+from ganeti.htools.errors import InputError
 from ganeti.htools.records import Instance, Spec
 from ganeti.htools.totals import count_all
 from ganeti.model.templates import DiskTemplate
 
 
 class Sizes(NamedTuple):
-    """What is to be allocated: the first size of the tiered allocation, and the standard one."""
+    """What is to be allocated: the first sizes of the tiered allocation, and the standard one."""
 
-    tiered: Spec
+    tiered: tuple[Spec, ...]
     standard: Spec
     template: DiskTemplate
 
@@ -40,21 +41,18 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
     exclusive = any(node.exclusive_storage for node in cluster.nodes)
     _print(console, cluster_keys(before) if machine else cluster_lines(before, exclusive))
     print_nodes(console, "Initial cluster", cluster)
-    if all(node.offline for node in cluster.nodes):
-        console.flush()
-        abort("failure during allocation: No online nodes")
     sizes = choose_sizes(console, cluster)
     options = _capacity_options(console, sizes.template)
-    tiered = fill_tiered(cluster, sizes.tiered, options)
+    tiered = _filled(console, lambda: fill_tiered(cluster, sizes.tiered, options))
     _tell(console, tiered, "Tiered", "tiered")
     after = count_all(tiered.cluster)
     _print(
         console,
-        tiered_keys(sizes.tiered, sizes.template, tiered, before, after)
+        tiered_keys(sizes.tiered[0], sizes.template, tiered, before, after)
         if machine
-        else tiered_lines(sizes.tiered, sizes.template, tiered, before, after, exclusive),
+        else tiered_lines(sizes.tiered[0], sizes.template, tiered, before, after, exclusive),
     )
-    standard = fill(cluster, sizes.standard, options)
+    standard = _filled(console, lambda: fill(cluster, sizes.standard, options))
     _tell(console, standard, "Standard", "standard")
     after = count_all(standard.cluster)
     _print(
@@ -64,6 +62,19 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
         else standard_lines(sizes.standard, sizes.template, standard, before, after, exclusive),
     )
     return 0
+
+
+def _filled(console: Console, fill_it: Callable[[], Capacity]) -> Capacity:
+    """
+    What comes of filling the cluster.
+
+    @raise Abort: no node may take an instance.
+    """
+    try:
+        return fill_it()
+    except InputError as err:
+        console.flush()
+        abort(f"failure during allocation: {err}")
 
 
 def choose_sizes(console: Console, cluster: Cluster) -> Sizes:
@@ -81,19 +92,19 @@ def choose_sizes(console: Console, cluster: Cluster) -> Sizes:
         abort("the cluster's policy allows no disk template: choose one with --disk-template")
     if not policy.ranges:
         abort("the cluster's policy has no size ranges")
-    tiered = _spec(options.tiered_alloc, policy.ranges[0].most, options.spindle_use)
-    standard = _spec(options.standard_alloc, policy.standard, options.spindle_use)
+    largest = policy.ranges[:1] if options.tiered_alloc else policy.ranges
+    tiered = tuple(_spec(options.tiered_alloc, each.most) for each in largest)
+    standard = _spec(options.standard_alloc, policy.standard)
     return Sizes(tiered, standard, template)
 
 
-def _spec(wanted: SizeSpec | None, usual: Spec, spindle_use: int | None) -> Spec:
+def _spec(wanted: SizeSpec | None, usual: Spec) -> Spec:
     """One disk and one NIC, whatever the policy's sizes have."""
-    spindles = 1 if wanted else usual.spindle_use
     return Spec(
         memory=wanted.memory if wanted else usual.memory,
         cpus=wanted.cpus if wanted else usual.cpus,
         disk=wanted.disk if wanted else usual.disk,
-        spindle_use=spindles if spindle_use is None else spindle_use,
+        spindle_use=1 if wanted else usual.spindle_use,
     )
 
 
@@ -105,6 +116,7 @@ def _capacity_options(console: Console, template: DiskTemplate) -> CapacityOptio
         independent_groups=options.independent_groups,
         accept_existing_errors=options.accept_existing_errors,
         capacity_checks=options.capacity_checks,
+        spindle_use=options.spindle_use,
     )
 
 

@@ -164,6 +164,6 @@ def allocation_keys(
 def failure_counts(capacity: Capacity) -> list[tuple[Failure, int]]:
     """How often each failure stopped the last try, the most frequent first."""
     counts = [(failure, capacity.failures.get(failure, 0)) for failure in FAILURES]
-    if capacity.failures == {Failure.N1: 1} and not capacity.instances:
+    if capacity.stopped:
         return [(Failure.N1, 1)]  # nothing was tried at all
     return sorted(counts, key=lambda pair: -pair[1])

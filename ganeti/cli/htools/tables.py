@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+# Any number with a point has fewer digits.
+_EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 
 
 def format_table(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[str]:
@@ -36,8 +40,13 @@ def join_lists(default: Sequence[str], wanted: str) -> list[str]:
 
 
 def decimal(value: float, places: int, width: int = 0) -> str:
-    """A number; what is none or has no end is told as Ganeti's tools do."""
+    """
+    A number, rounded as Ganeti's tools do: half a digit to the even one.
+
+    What is no number, or has no end, is told as they do, too.
+    """
     if math.isfinite(value):
-        return f"{value:{width}.{places}f}"
+        exact = Decimal(repr(float(value)))
+        return f"{exact.quantize(Decimal(1).scaleb(-places), context=_EXACT):{width}f}"
     text = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return text.rjust(width)
