@@ -115,7 +115,7 @@ class CapacityTest(SynchronousTestCase):
     def test_tiered(self) -> None:
         """Smaller ones come when there is no more room for larger ones; none fails N+1."""
         options = CapacityOptions(template=DiskTemplate.DRBD)
-        capacity = fill_tiered(even_cluster(), Spec(memory=6000, cpus=1, disk=10240), options)
+        capacity = fill_tiered(even_cluster(), [Spec(memory=6000, cpus=1, disk=10240)], options)
         self.assertGreater(len(capacity.counts), 1)
         self.assertEqual(len(capacity.instances), sum(n for _spec, n in capacity.counts))
         self.assertAlmostEqual(score(capacity.cluster), score(prepare(capacity.cluster.data())))
