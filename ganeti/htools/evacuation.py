@@ -8,18 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganeti.htools.allocation import (
-    AllocationOptions,
-    GroupAnswer,
-    answer_of_group,
-    pair_at,
-    pair_scores,
-    single_scores,
-)
 from ganeti.htools.failures import Failure
 from ganeti.htools.field import Field
+from ganeti.htools.groupsearch import AllocationOptions, GroupAnswer, GroupSearch, best_answer
 from ganeti.htools.moves import Kind
 from ganeti.htools.newcomer import Newcomer
+from ganeti.htools.places import pair_at, pair_scores, single_scores
 from ganeti.htools.records import Group
 from ganeti.htools.state import State
 from ganeti.htools.tables import Floats, Ints
@@ -211,32 +205,20 @@ class Evacuator:
         count = 2 if old[1] >= 0 else 1
         state.place(instance, -1, -1)
         newcomer = Newcomer(self._field(), instance)
-        options = AllocationOptions(capacity_checks=False)
-        answers = [answer_of_group(newcomer, group, record, count, options) for group in groups]
-        best = best_answer(answers)
+        search = GroupSearch(newcomer, record, count, AllocationOptions(capacity_checks=False))
+        answers = [search.answer(group) for group in groups]
+        allocable = [a for a in answers if a.group.alloc_policy is not AllocPolicy.UNALLOCABLE]
+        best = best_answer(allocable)
         state.place(instance, *old)
         if best is None:
             texts = [answer.text(self.names.__getitem__) for answer in answers]
             return Evacuated(record.name, reason=", ".join(texts))
         if count == 1:
-            opcode = migrate(record.name, self.names[best[0]])
-            return self._placed(instance, (best[0], -1), (opcode,))
-        pair = (best[0], best[1])
+            opcode = migrate(record.name, self.names[best.nodes[0]])
+            return self._placed(instance, (best.nodes[0], -1), (opcode,))
+        pair = (best.nodes[0], best.nodes[1])
         opcodes = both_replaced(record.name, *(self.names[node] for node in pair))
         return self._placed(instance, pair, opcodes)
-
-
-def best_answer(answers: list[GroupAnswer]) -> tuple[int, ...] | None:
-    """The nodes of the best group that may be allocated in."""
-    usable = [
-        answer
-        for answer in answers
-        if answer.nodes and answer.group.alloc_policy is not AllocPolicy.UNALLOCABLE
-    ]
-    if not usable:
-        return None
-    order = list(AllocPolicy)
-    return min(usable, key=lambda one: (order.index(one.group.alloc_policy), one.score)).nodes
 
 
 def lowest(scores: Floats, nodes: Ints) -> int | None:

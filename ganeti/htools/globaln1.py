@@ -2,7 +2,10 @@
 Whether every node may fail: all its instances could be started elsewhere (hail(1)).
 
 Mirrored instances start on their secondary nodes; the others are given places one after the
-other. Only hard limits count, as in an emergency.
+other. Only hard limits count, as in an emergency. Those with disks on one node only are installed
+anew, and have to keep to the policy of their group.
+
+As in the original, a node that is offline or drained, but tells its numbers, may take them.
 """
 
 from __future__ import annotations
@@ -11,8 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganeti.htools.specs import policy_failure
 from ganeti.htools.state import State
 from ganeti.htools.tables import DISK, MEM, Flags, Floats, Ints
+from ganeti.model.templates import DiskTemplate
+
+# They have no copy, and no other node can run them.
+LONE = frozenset((DiskTemplate.PLAIN, DiskTemplate.FILE, DiskTemplate.BLOCKDEV))
 
 
 class Loner(NamedTuple):
@@ -34,31 +42,53 @@ def failing_nodes(state: State, first: bool = False) -> list[int]:
     @param first: only the first of them is wanted.
     """
     rows, primary, secondary = state.occupied()
-    table, online = state.instances, state.nodes.online
-    moved = table.mirrored[rows] & (secondary >= 0)
+    table = state.instances
+    there = table.counted[rows] > 0
+    moved = table.mirrored[rows] & (secondary >= 0) & there
     bad = set(failed_failovers(state, rows[moved], primary[moved], secondary[moved]).tolist())
-    alone = ~moved & (table.counted[rows] > 0) & (primary >= 0)
-    rows, primary = rows[alone], primary[alone]
+    if not (first and bad):
+        bad |= set(homeless(state, rows[there & ~moved], primary[there & ~moved]))
+    others = ~moved & (table.as_primary[MEM, rows] < 0) & state.nodes.online[primary]
+    rows, primary = rows[others], primary[others]
     if len(rows) and not (first and bad):
         bad |= set(crowded(state, rows, primary, moved_memory(state), first))
-    return sorted(node for node in bad if online[node])
+    return sorted(bad)
 
 
 def failed_failovers(state: State, rows: Ints, primary: Ints, secondary: Ints) -> Ints:
     """Nodes whose mirrored instances do not all start on their secondary nodes."""
     table, count = state.instances, state.nodes.count
     free = state.resources[MEM]
-    used = -table.as_primary[MEM, rows]
     together = np.zeros((count, count))
-    np.add.at(together, (secondary, primary), used)
-    # The last one to come finds all others there; those that are down come last.
-    needed = together[secondary, primary] + np.where(used > 0, 0.0, table.memory[rows])
-    bad = (needed >= free[secondary]) | ~state.nodes.online[secondary]
+    np.add.at(together, (secondary, primary), -table.as_primary[MEM, rows])
+    bad = (together[secondary, primary] >= free[secondary]) | ~may_move(state)[primary, secondary]
     if table.disk[rows].any():
         full = (state.resources[DISK] <= 0)[secondary]
         bad |= full & (table.disk[rows] > 0)
-    failed = np.bincount(primary[bad & (table.counted[rows] > 0)], minlength=count)
-    return np.flatnonzero(failed)
+    return np.flatnonzero(np.bincount(primary[bad], minlength=count))
+
+
+def may_move(state: State) -> Flags:
+    """[from, to]: nodes of one group that instances may be migrated between."""
+    group, allowed = state.nodes.group, state.tags.migration
+    together: Flags = group[:, None] == group
+    return together if allowed is None else together & allowed
+
+
+def homeless(state: State, rows: Ints, primary: Ints) -> list[int]:
+    """Nodes with instances that would be installed anew, and that no policy allows."""
+    cluster = state.cluster
+    policies = [cluster.group_policy(group) for group in cluster.groups]
+    group, exclusive = state.nodes.group, state.nodes.exclusive
+
+    def forbidden(row: int, node: int) -> bool:
+        one, policy = cluster.instances[row], policies[group[node]]
+        if one.template not in LONE or not one.name:
+            return False
+        return policy_failure(one, policy, bool(exclusive[node])) is not None
+
+    places = zip(rows.tolist(), primary.tolist(), strict=True)
+    return [node for row, node in places if forbidden(row, node)]
 
 
 def moved_memory(state: State) -> Floats:
@@ -94,22 +124,18 @@ def crowded(state: State, rows: Ints, primary: Ints, taken: Floats, first: bool)
 
 def plenty(state: State, largest: Loner, count: Ints, taken: Floats) -> Flags:
     """Nodes that may fail even if all their instances were as large as the largest."""
-    nodes = state.nodes
     worst = taken.max(axis=0)
     fits = np.maximum(np.ceil((state.resources[MEM] - worst) / max(largest.memory, 1.0)) - 1, 0.0)
     if largest.disk > 0:
         by_disk = np.ceil(state.resources[DISK] / largest.disk) - 1
         fits = np.minimum(fits, np.maximum(by_disk, 0.0))
-    fits = np.where(nodes.online, fits, 0.0)
-    whole = np.bincount(nodes.group, weights=fits)[nodes.group]
-    roomy: Flags = whole - fits >= count
+    roomy: Flags = may_move(state) @ fits - fits >= count
     return roomy
 
 
 def all_placed(state: State, failed: int, loners: list[Loner], taken: Floats) -> bool:
     """Whether they all find a place in the group, in the order they are, or the largest first."""
-    usable = state.nodes.online & (state.nodes.group == state.nodes.group[failed])
-    free = np.where(usable, state.resources[MEM] - taken, -1.0)
+    free = np.where(may_move(state)[failed], state.resources[MEM] - taken, -1.0)
     free[failed] = -1.0
     disk = state.resources[DISK]
     largest_first = sorted(loners, reverse=True)

@@ -27,18 +27,19 @@ STATUSES: Mapping[str, str] = {
 
 def parse_cluster(message: Reader, static_kvm_node_memory: int) -> ClusterData:
     """
-    Groups, nodes and instances, in the order of their names.
+    Groups, nodes and instances, in the file's order.
 
     @param static_kvm_node_memory: what nodes with KVM use themselves; 0: what they say.
     """
     hypervisors = message.texts("enabled_hypervisors") if message.has("enabled_hypervisors") else ()
     own = static_kvm_node_memory if hypervisors[:1] == ("kvm",) else 0
-    nodes = sorted(message.named("nodes", "node"), key=lambda each: each[0])
-    instances = sorted(message.named("instances", "instance"), key=lambda each: each[0])
+    nodes = tuple(node(name, one, own) for name, one in message.named("nodes", "node"))
     return ClusterData(
         groups=tuple(group(uuid, one) for uuid, one in message.named("nodegroups", "node group")),
-        nodes=tuple(node(name, one, own) for name, one in nodes),
-        instances=tuple(placed_instance(name, one) for name, one in instances),
+        nodes=nodes,
+        instances=tuple(
+            placed_instance(name, one) for name, one in message.named("instances", "instance")
+        ),
         tags=message.optional("cluster_tags", message.texts, ()),
         policy=policy(message.within("ipolicy")) if message.has("ipolicy") else None,
     )

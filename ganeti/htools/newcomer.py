@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ganeti.htools.field import Field, Limits
 from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.spreads import root
-from ganeti.htools.tables import MEM, Flags, Floats, Ints
+from ganeti.htools.tables import CPU, DISK, MEM, SPIN, Flags, Floats, Ints
 from ganeti.htools.trial import RESERVED_TOTAL_WEIGHT, RESERVED_WEIGHT
 
 Codes = NDArray[np.int8]
@@ -34,6 +34,9 @@ class Code(IntEnum):
     CPU = 8
     TAGS = 9
     SOON = 10
+
+
+Rule = tuple[Code, Flags]
 
 
 class Newcomer:
@@ -60,37 +63,54 @@ class Newcomer:
 
     def primary_codes(self) -> Codes:
         """By node: why it cannot run the instance."""
-        field, limits = self.field, self.limits
-        rules: list[tuple[Code, Flags]] = [
-            (Code.OFFLINE, ~self.state.nodes.online),
-            (Code.MEMORY, self.memory >= limits.memory),
-            (Code.DISK, (self.disk >= limits.disk) & (self.disk > 0)),
-            (Code.SPINDLES, self.spindles > limits.free_spindles),
-        ]
-        if field.strict:
-            rules += self._soft_disk_rules()
-            if self.counted:
-                rules.append((Code.N1, self.used >= field.margin))
-            rules.append((Code.CPU, self.cpus > limits.cpus))
+        field, limits, state = self.field, self.limits, self.state
+        rules = [(Code.OFFLINE, ~state.nodes.online), (Code.MEMORY, self.memory >= limits.memory)]
+        rules += self._disk_rules()
+        if field.strict and self.counted:
+            rules += self._disk_rules_now()
+            rules.append((Code.N1, self.used >= field.margin))
+            rules.append((Code.CPU, self.cpus > state.nodes.max_cpus - state.resources[CPU]))
             rules.append((Code.TAGS, self.conflicts()))
+        if field.strict:
             rules.append((Code.SOON, self.memory >= limits.soft_memory))
-        return first_code(rules, self.state.nodes.count)
+            rules += self._disk_rules_soon()
+            rules.append((Code.CPU, self.cpus > limits.cpus))
+        return first_code(rules, state.nodes.count)
 
     def secondary_codes(self) -> Codes:
-        """By node: why it cannot hold the copy, whoever is primary."""
-        limits = self.limits
-        rules: list[tuple[Code, Flags]] = [
-            (Code.OFFLINE, ~self.state.nodes.online),
-            (Code.DISK, (self.disk >= limits.disk) & (self.disk > 0)),
-            (Code.SPINDLES, self.spindles > limits.free_spindles),
-        ]
-        if self.field.strict:
-            rules += self._soft_disk_rules()
-            if self.counted:
-                rules.append((Code.MEMORY, self.needed >= self.state.resources[MEM]))
+        """
+        By node: why it cannot hold the copy, whoever is primary.
+
+        Soft limits hold here also where they do not for the primary node.
+        """
+        rules = [(Code.OFFLINE, ~self.state.nodes.online), *self._disk_rules()]
+        if self.counted:
+            rules += self._disk_rules_now()
+            rules.append((Code.MEMORY, self.needed >= self.state.resources[MEM]))
+        rules += self._disk_rules_soon()
+        rules.append((Code.SOON, self.memory >= self.limits.soft_memory))
         return first_code(rules, self.state.nodes.count)
 
-    def _soft_disk_rules(self) -> list[tuple[Code, Flags]]:
+    def _disk_rules(self) -> list[Rule]:
+        """What cannot be passed over."""
+        limits, local = self.limits, self.disk > 0
+        return [
+            (Code.DISK, (self.disk >= limits.disk) & local),
+            (Code.SPINDLES, (self.spindles > limits.free_spindles) & local),
+        ]
+
+    def _disk_rules_now(self) -> list[Rule]:
+        """What has to be left free of what there is now."""
+        state, local = self.state, self.disk > 0
+        nodes = state.nodes
+        left = nodes.max_spindles - state.resources[SPIN]
+        return [
+            (Code.DISK_SOFT, (self.disk > state.resources[DISK] - nodes.min_disk) & local),
+            (Code.SPINDLE_USE, (self.spindle_use > left) & ~nodes.exclusive & local),
+        ]
+
+    def _disk_rules_soon(self) -> list[Rule]:
+        """The same when all that is to come is there."""
         limits, local = self.limits, self.disk > 0
         return [
             (Code.DISK_SOFT, (self.disk >= limits.soft_disk) & local),
@@ -211,7 +231,7 @@ class Newcomer:
         return change
 
 
-def first_code(rules: list[tuple[Code, Flags]], count: int) -> Codes:
+def first_code(rules: list[Rule], count: int) -> Codes:
     """By node the first rule that refuses it."""
     codes = np.zeros(count, dtype=np.int8)
     for code, refused in reversed(rules):
