@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -111,7 +111,7 @@ def missing_changes(
     """What is wrong with one place, as changes; empty: it fits; None: nothing is known to help."""
     placeless = msgspec.structs.replace(instance, primary="", secondary="")
     state = State(cluster.with_instances([*cluster.instances, placeless]))
-    places = one_place(cluster, nodes, found.places.primary_stays)
+    places = one_place(cluster, nodes, found.places)
     here = Candidates(state, len(cluster.instances), places, found.options)
     changes = here.changes(0)
     if changes or not found.options.capacity_checks:
@@ -122,10 +122,10 @@ def missing_changes(
     return redundancy_changes(state)
 
 
-def one_place(cluster: Cluster, nodes: tuple[str, ...], primary_stays: bool = False) -> Places:
-    """A place by the names of its nodes."""
+def one_place(cluster: Cluster, nodes: tuple[str, ...], like: Places) -> Places:
+    """A place by the names of its nodes, for the same kind of move."""
     indexes = np.array([find_node(cluster, name) for name in nodes], dtype=np.intp)
-    return Places(indexes[:1], indexes[1:], primary_stays)
+    return replace(like, primary=indexes[:1], secondary=indexes[1:])
 
 
 def new_nodes(cluster: Cluster, found: Candidates, node_count: int) -> AddNodes | None:

@@ -100,6 +100,13 @@ class Candidates:
             cost = cost + unknown[self.places.secondary]
         return cost
 
+    def place_of(self, nodes: tuple[str, ...]) -> Ints:
+        """Where the place with these nodes (full names) is; empty: it is none of them."""
+        found = np.full(self.places.count, bool(nodes))
+        for name, where in zip(nodes, (self.places.primary, self.places.secondary), strict=False):
+            found &= where == self.cluster.node_index[name]
+        return np.flatnonzero(found)
+
     def ranked(self) -> Ints:
         """The places: those that fit by group policy and score, then those that are nearest."""
         order = list(AllocPolicy)

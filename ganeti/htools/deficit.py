@@ -85,8 +85,6 @@ def primary_memory(newcomer: Newcomer) -> Floats:
 def secondary_memory(newcomer: Newcomer, primary: Ints, secondary: Ints) -> Floats:
     """By pair: the memory to free on the secondary, for when the primary fails."""
     state = newcomer.state
-    if not newcomer.field.strict:
-        return np.zeros(len(secondary))
     more = missing(newcomer.memory, newcomer.limits.soft_memory[secondary])
     if not newcomer.counted:
         return more
@@ -115,23 +113,20 @@ def primary_room(newcomer: Newcomer) -> Room:
             memory = np.minimum(memory, field.margin)
         elif newcomer.counted:
             memory = np.where(field.margin > 0, memory, 0.0)
-    return Room(below(memory), disk_room(newcomer), cpus)
+    return Room(below(memory), disk_room(newcomer, field.strict), cpus)
 
 
-def disk_room(newcomer: Newcomer) -> Floats:
+def disk_room(newcomer: Newcomer, strict: bool = True) -> Floats:
     """By node: how large its disks may be; without bounds when the node has none of them."""
     limits = newcomer.limits
     if newcomer.disk <= 0:
         return np.full(len(limits.disk), np.inf)
-    strict = newcomer.field.strict
     return below(np.minimum(limits.disk, limits.soft_disk) if strict else limits.disk)
 
 
 def secondary_room(newcomer: Newcomer, primary: Ints, secondary: Ints) -> Floats:
     """By pair: how much memory the instance may have, for the secondary's sake."""
     state, field = newcomer.state, newcomer.field
-    if not field.strict:
-        return np.full(len(secondary), np.inf)
     soon = newcomer.limits.soft_memory[secondary]
     if not newcomer.counted:
         return below(soon)

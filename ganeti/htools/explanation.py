@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ganeti.htools.advice import Advice, advise, without_it
-from ganeti.htools.allocation import Allocation, AllocationOptions, Failure, allocate
+from ganeti.htools.allocation import Allocation, AllocationOptions, allocate
 from ganeti.htools.candidatelines import candidate_lines
 from ganeti.htools.candidates import Candidate, Candidates, allocation_candidates
 from ganeti.htools.cluster import Cluster
@@ -36,8 +36,9 @@ class Explanation:
     """Full names; empty: it fits nowhere."""
 
     def candidates(self, most: int | None = None) -> list[Candidate]:
-        """The best first, then those that are nearest."""
-        places = self.found.ranked()[:most]
+        """The chosen one first, then the others that fit, then those that are nearest."""
+        chosen, ranked = self.found.place_of(self.chosen), self.found.ranked()
+        places = np.concatenate([chosen, ranked[~np.isin(ranked, chosen)]])[:most]
         return list(self.found.each(places, TOLD if most == TOLD else DETAILED))
 
 
@@ -69,15 +70,22 @@ def success(cluster: Cluster, instance: Instance, chosen: Allocation, found: Can
     """Where it goes, and why there."""
     names = "/".join(cluster.short(node) for node in chosen.nodes)
     text = f"{instance.name} goes to {names} in the group {chosen.group}: "
-    fitting = counted(found, found.fits)
-    text += f"the score is {chosen.score:.8f} then, the lowest of {fitting} that would do."
-    lower = found.scores[found.fits] < chosen.score - 1e-9
-    dropped = chosen.failures.get(Failure.N1, 0)
-    if dropped:
-        text += f" {dropped} better ones are left out: a node could not fail then (N+1)."
-    elif lower.any():
-        text += f" {int(lower.sum())} better ones are in groups that are the last resort."
-    return text
+    text += f"of {counted(found, found.fits)} that would do "
+    better = found.fits & (found.scores < chosen.score - 1e-9)
+    if not better.any():
+        return f"{text}the one with the lowest score then, {chosen.score:.8f}."
+    text += f"the best, with the score {chosen.score:.8f}; "
+    exclusive = found.state.nodes.exclusive[found.places.primary]
+    own = [found.cluster.groups[group].name == chosen.group for group in found.groups]
+    if not (better & np.array(own)).any():
+        text += f"{int(better.sum())} with lower scores are in groups"
+        return f"{text} that are the last resort."
+    if exclusive.all():
+        return f"{text}with exclusive storage the least room is to be lost, whatever the score."
+    return (
+        f"{text}{int(better.sum())} with lower scores are left out: some node could not fail then "
+        "(N+1)."
+    )
 
 
 def failure(found: Candidates, node_count: int) -> tuple[str, Advice]:

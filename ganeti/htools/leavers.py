@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,7 +40,8 @@ def new_places(cluster: Cluster, index: int, leaving: Leaving, strict: bool) -> 
     state.place(index, -1, -1)
     left = {cluster.node_index[name] for name in leaving.left}
     places = places_of(state, record, primary, secondary, leaving.mode, left)
-    return Candidates(state, index, places, moving(strict and not forced))
+    soft = places.primary_stays and (forced or not strict)
+    return Candidates(state, index, replace(places, forced=soft), moving(strict))
 
 
 def places_of(

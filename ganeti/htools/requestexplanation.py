@@ -129,11 +129,13 @@ def moved_lines(found: Candidates, name: str, answer: Answer, verbose: bool) -> 
         summary, advice = failed_sentence(found, 0)
         told = Explanation(summary=summary, found=found, advice=advice, chosen=())
         return explanation_lines(told, verbose)
-    nodes = answer.result if isinstance(answer.result, list) else [answer.result]
-    goes = "/".join(found.cluster.short(str(node)) for node in nodes)
+    results = answer.result if isinstance(answer.result, list) else [answer.result]
+    nodes = tuple(str(node) for node in results)
+    goes = "/".join(found.cluster.short(node) for node in nodes)
     places = counted(found, found.fits)
-    summary = f"{name} goes to {goes}: the lowest score of {places} that would do."
-    chosen = tuple(str(node) for node in nodes)
+    summary = f"{name} goes to {goes}: of {places} that would do the one with the lowest score."
+    primary = found.state.cluster.instances[found.row].primary
+    chosen = (primary, *nodes) if found.places.primary_stays else nodes
     told = Explanation(summary=summary, found=found, advice=Advice(), chosen=chosen)
     return explanation_lines(told, verbose)
 

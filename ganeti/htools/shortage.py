@@ -63,24 +63,22 @@ def primary_rules(newcomer: Newcomer) -> list[Rule]:
 
 
 def secondary_rules(newcomer: Newcomer) -> list[Rule]:
-    """By node: what it needs to hold the copy, whoever runs the instance."""
+    """By node: what it needs to hold the copy, in the order of L{Newcomer.secondary_codes}."""
     rules = [offline_rule(newcomer), *disk_rules(newcomer)]
-    if newcomer.field.strict and newcomer.counted:
+    if newcomer.counted:
         rules += disk_rules_now(newcomer)
         free = newcomer.state.resources[MEM]
         rules.append(less_than(Code.MEMORY, newcomer.needed, free))
-    if newcomer.field.strict:
-        rules += disk_rules_soon(newcomer)
-        rules.append(less_than(Code.SOON, newcomer.memory, newcomer.limits.soft_memory))
+    rules += disk_rules_soon(newcomer)
+    rules.append(less_than(Code.SOON, newcomer.memory, newcomer.limits.soft_memory))
     return rules
 
 
 def reserve_rule(newcomer: Newcomer, primary: Ints, secondary: Ints) -> Rule:
     """By pair: the memory that the secondary has to keep free for when the primary fails."""
-    field = newcomer.field
     needed = newcomer.reserved_pairs(primary, secondary)
     free = newcomer.state.resources[MEM, secondary]
-    if not field.strict or not newcomer.counted:
+    if not newcomer.counted:
         return Rule(Code.N1, needed, free, np.zeros(len(free)))
     refused = newcomer.pair_n1(primary, secondary)
     return Rule(Code.N1, needed, free, np.where(refused, missing(needed, free), 0.0))
@@ -93,10 +91,10 @@ def offline_rule(newcomer: Newcomer) -> Rule:
 
 def disk_rules(newcomer: Newcomer) -> list[Rule]:
     """Disk and spindles that are there."""
-    limits = newcomer.limits
+    limits, local = newcomer.limits, newcomer.disk > 0
     return [
-        less_than(Code.DISK, newcomer.disk, limits.disk, newcomer.disk > 0),
-        at_most(Code.SPINDLES, newcomer.spindles, limits.free_spindles),
+        less_than(Code.DISK, newcomer.disk, limits.disk, local),
+        at_most(Code.SPINDLES, newcomer.spindles, limits.free_spindles, local),
     ]
 
 

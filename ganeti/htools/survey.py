@@ -21,6 +21,8 @@ from ganeti.htools.shortage import (
     Rule,
     Shortage,
     at_node,
+    disk_rules,
+    offline_rule,
     primary_rules,
     reserve_rule,
     secondary_rules,
@@ -37,6 +39,8 @@ class Places:
     """Empty: the instance has one node only."""
     primary_stays: bool = False
     """The instance runs there already."""
+    forced: bool = False
+    """The copy has to leave a node that is not there: only what cannot be passed over counts."""
 
     @property
     def count(self) -> int:
@@ -60,14 +64,15 @@ class Survey:
     def __init__(self, newcomer: Newcomer, places: Places) -> None:
         self.newcomer, self.places = newcomer, places
         self.first_rules = [] if places.primary_stays else primary_rules(newcomer)
-        self.second_rules = secondary_rules(newcomer) if len(places.secondary) else []
+        self.second_rules = self._rules_of_copy()
         none = np.zeros(newcomer.state.nodes.count)
         memory = none if places.primary_stays else primary_memory(newcomer)
         self.first = deficit_of(self.first_rules, memory)
         self.second = deficit_of(self.second_rules, none)
         pair = (newcomer, places.primary, places.secondary)
-        self.pair_rules = [reserve_rule(*pair)] if len(places.secondary) else []
-        self.pair_memory = secondary_memory(*pair) if len(places.secondary) else none[:0]
+        reserves = len(places.secondary) > 0 and not places.forced
+        self.pair_rules = [reserve_rule(*pair)] if reserves else []
+        self.pair_memory = secondary_memory(*pair) if reserves else np.zeros(places.count)
         self.codes: Codes = np.zeros(places.count, dtype=np.int8)
         """By place: the first rule that refuses it."""
         self.short: Floats = np.zeros(places.count)
@@ -77,6 +82,13 @@ class Survey:
         self._look()
         self.cost = self._cost()
         """By place: how far it is from fitting, in parts of what is asked."""
+
+    def _rules_of_copy(self) -> list[Rule]:
+        if not len(self.places.secondary):
+            return []
+        if self.places.forced:
+            return [offline_rule(self.newcomer), *disk_rules(self.newcomer)]
+        return secondary_rules(self.newcomer)
 
     def _look(self) -> None:
         places = self.places

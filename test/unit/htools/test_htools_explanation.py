@@ -157,8 +157,12 @@ class RulesTest(SynchronousTestCase):
                 for rule in reversed(rules):
                     told[rule.short > 0] = rule.code
                 self.assertEqual(codes.tolist(), told.tolist(), seed)
-            first = newcomer.primary_codes()[places.primary]
-            self.assertTrue((first[found.survey.fits] == Code.FITS).all())
+            fits = newcomer.primary_codes()[places.primary] == Code.FITS
+            if places.pairs:
+                fits &= newcomer.secondary_codes()[places.secondary] == Code.FITS
+                if newcomer.counted:
+                    fits &= ~newcomer.pair_n1(places.primary, places.secondary)
+            self.assertEqual(fits.tolist(), found.survey.fits.tolist())
 
     def test_same_as_search(self) -> None:
         """So many places fit as the search finds; the best is the one that is chosen."""

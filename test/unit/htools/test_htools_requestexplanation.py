@@ -122,6 +122,29 @@ def test_change_group() -> None:
     assert " Free " in told[1]
 
 
+def test_same_as_answer() -> None:
+    """A move is explained with the places that the answer comes from."""
+    same = 0
+    for seed in range(60):
+        cluster, options = random_cluster(seed), Options(ignore_soft_errors=seed % 3 == 0)
+        record = random.Random(seed).choice(cluster.instances)
+        if not record.secondary or record.forthcoming:
+            continue
+        request = RelocateRequest(
+            name=record.name, node_count=1, relocate_from=(record.secondary,)
+        )
+        answer, _after = serve(cluster, request, options)
+        leaving = Leaving("secondary-only", frozenset(request.relocate_from))
+        index = cluster.instance_index[record.name]
+        found = new_places(cluster, index, leaving, strict=not options.ignore_soft_errors)
+        assert found.fits.any() == answer.success, seed
+        if answer.success:
+            place = found.place_of((record.primary, *answer.result))  # type: ignore[misc]
+            assert found.scores[place[0]] == pytest.approx(found.scores.min(), abs=1e-9)
+            same += 1
+    assert same > 10
+
+
 def test_advice_for_moves() -> None:
     """After the changes that are told a move has a place."""
     told = 0
