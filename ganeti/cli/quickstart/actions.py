@@ -82,6 +82,7 @@ The cluster runs. Try:{console}
   {command} gnt-instance info {REAL}
   {command} gnt-instance shutdown {REAL}
   {command} gnt-instance startup {REAL}
+  {command} gnt-instance add -t file -s 1G -o busybox+default web.example.com
   {command} gnt-job list
 Stop its daemons, or remove it:
   {folder.quickstart("stop")}
