@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganeti.cli.options import common
+from ganeti.cli.options import common, policy
 from ganeti.cli.program import Opt
 
 _YES_NO = "yes|no"
@@ -233,46 +233,8 @@ ZEROING_IMAGE = Opt(
     type="string",
 )
 
-IPOLICY_BOUNDS = Opt(
-    ("--ipolicy-bounds-specs",),
-    "ipolicy_bounds_specs",
-    "Pairs of bounds that instances must lie between, min:NAME=VALUE,.../max:...//min:...",
-    type="multilistidentkeyval",
-)
-IPOLICY_STD = Opt(
-    ("--ipolicy-std-specs",), "ipolicy_std_specs", "What a usual instance has", type="keyval"
-)
-IPOLICY_TEMPLATES = Opt(
-    ("--ipolicy-disk-templates",),
-    "ipolicy_disk_templates",
-    "Disk templates that the policy allows",
-    type="list",
-)
-IPOLICY_VCPU_RATIO = Opt(
-    ("--ipolicy-vcpu-ratio",),
-    "ipolicy_vcpu_ratio",
-    "Virtual processors to each real one at most",
-    type="maybefloat",
-)
-IPOLICY_SPINDLE_RATIO = Opt(
-    ("--ipolicy-spindle-ratio",),
-    "ipolicy_spindle_ratio",
-    "Instances to each disk spindle at most",
-    type="maybefloat",
-)
-
-
-def _spec(flag: str, dest: str, what: str) -> Opt:
-    return Opt((flag,), dest, f"Bounds of {what}, min=N,max=N,std=N", type="keyval", default={})
-
-
-SPECS_CPU_COUNT = _spec("--specs-cpu-count", "ispecs_cpu_count", "the number of processors")
-SPECS_DISK_COUNT = _spec("--specs-disk-count", "ispecs_disk_count", "the number of disks")
-SPECS_DISK_SIZE = _spec("--specs-disk-size", "ispecs_disk_size", "the size of a disk")
-SPECS_MEM_SIZE = _spec("--specs-mem-size", "ispecs_mem_size", "the memory")
-SPECS_NIC_COUNT = _spec("--specs-nic-count", "ispecs_nic_count", "the number of network interfaces")
-
-INIT_OPTIONS = (
+# What init and modify have in common, in the order of their help.
+_DEFAULTS_AND_PLACES = (
     HYPERVISORS,
     HVPARAMS,
     BEPARAMS,
@@ -288,6 +250,21 @@ INIT_OPTIONS = (
     EXTERNAL_IP_SCRIPT,
     FILE_STORAGE_DIR,
     SHARED_FILE_STORAGE_DIR,
+)
+_DISKS_AND_IMAGES = (
+    DRBD_HELPER,
+    DEFAULT_IALLOCATOR,
+    DEFAULT_IALLOCATOR_PARAMS,
+    PREALLOC_WIPE,
+    DISK_TEMPLATES,
+    USER_SHUTDOWN,
+    COMPRESSION_TOOLS,
+    INSTALL_IMAGE,
+    ZEROING_IMAGE,
+)
+
+INIT_OPTIONS = (
+    *_DEFAULTS_AND_PLACES,
     GLUSTER_STORAGE_DIR,
     CANDIDATE_POOL_SIZE,
     SECONDARY_IP,
@@ -298,25 +275,9 @@ INIT_OPTIONS = (
     NO_SSH_INIT,
     SSH_KEY_TYPE,
     SSH_KEY_BITS,
-    DRBD_HELPER,
-    DEFAULT_IALLOCATOR,
-    DEFAULT_IALLOCATOR_PARAMS,
-    PREALLOC_WIPE,
-    DISK_TEMPLATES,
-    USER_SHUTDOWN,
-    COMPRESSION_TOOLS,
-    INSTALL_IMAGE,
-    ZEROING_IMAGE,
-    IPOLICY_BOUNDS,
-    IPOLICY_STD,
-    IPOLICY_TEMPLATES,
-    IPOLICY_VCPU_RATIO,
-    IPOLICY_SPINDLE_RATIO,
-    SPECS_CPU_COUNT,
-    SPECS_DISK_COUNT,
-    SPECS_DISK_SIZE,
-    SPECS_MEM_SIZE,
-    SPECS_NIC_COUNT,
+    *_DISKS_AND_IMAGES,
+    *policy.CLUSTER_OPTIONS,
+    *policy.SPECS_OPTIONS,
 )
 
 
@@ -381,21 +342,7 @@ NO_QUESTIONS = Opt(
 _SUBMIT_OPTIONS = (common.DRY_RUN, common.PRIORITY, *common.SUBMIT_OPTIONS)
 
 MODIFY_OPTIONS = (
-    HYPERVISORS,
-    HVPARAMS,
-    BEPARAMS,
-    NICPARAMS,
-    NDPARAMS,
-    DISKPARAMS,
-    HV_STATE,
-    DISK_STATE,
-    MAC_PREFIX,
-    VG_NAME,
-    MASTER_NETDEV,
-    MASTER_NETMASK,
-    EXTERNAL_IP_SCRIPT,
-    FILE_STORAGE_DIR,
-    SHARED_FILE_STORAGE_DIR,
+    *_DEFAULTS_AND_PLACES,
     CANDIDATE_POOL_SIZE,
     MAX_RUNNING_JOBS,
     MAX_TRACKED_JOBS,
@@ -405,23 +352,11 @@ MODIFY_OPTIONS = (
     MAINTAIN_NODE_HEALTH,
     MODIFY_ETC_HOSTS,
     RESERVED_LVS,
-    DRBD_HELPER,
-    DEFAULT_IALLOCATOR,
-    DEFAULT_IALLOCATOR_PARAMS,
-    PREALLOC_WIPE,
-    DISK_TEMPLATES,
-    USER_SHUTDOWN,
-    COMPRESSION_TOOLS,
-    INSTALL_IMAGE,
-    ZEROING_IMAGE,
+    *_DISKS_AND_IMAGES,
     COMMUNICATION_NETWORK,
     DATA_COLLECTORS,
     COLLECTOR_INTERVAL,
-    IPOLICY_BOUNDS,
-    IPOLICY_STD,
-    IPOLICY_TEMPLATES,
-    IPOLICY_VCPU_RATIO,
-    IPOLICY_SPINDLE_RATIO,
+    *policy.CLUSTER_OPTIONS,
     common.FORCE._replace(help="Go on when a node says that it cannot do what is wanted"),
     *_SUBMIT_OPTIONS,
 )
