@@ -74,7 +74,7 @@ def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterato
         restricted=options.restricted_migration,
     )
     number = 0
-    while number != options.max_steps and field.score - optimum >= options.min_score:
+    while number != options.max_steps and field.score - optimum > options.min_score:
         found = search.best()
         if found is None or not worth_it(field.score, found.score, options):
             return

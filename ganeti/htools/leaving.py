@@ -185,14 +185,15 @@ class Leaving:
         """The old secondary, freed of the copy, would have to run it."""
         field, table = self.field, self.state.instances
         limits, cpus = self._limits(self.s), table.cpus[self.instances]
-        refused = (self.used >= limits.memory) & (self.used > 0)
+        refused: Flags = (self.used >= limits.memory) & (self.used > 0)
         soft = np.zeros(len(refused), dtype=bool)
         if field.strict:
             soft |= self._conflicts(self.s)
             memory = self.state.resources[MEM, self.s]
             soft |= (memory - self.used <= self.left) & ~(memory <= self.left)
             soft |= (self.memory >= limits.soft_memory) | (cpus > limits.cpus)
-        return refused | (soft & ~self.forced) | self._overfull(self.s)
+        refused |= (soft & ~self.forced) | self._overfull(self.s)
+        return refused
 
     def _overfull(self, nodes: Ints) -> Flags:
         """Whether the node cannot even keep the disks it has."""
@@ -243,4 +244,5 @@ class Leaving:
         later = self.state.resources[MEM_FORTH, nodes]
         if self.shape.secondary == "p":
             later = later + self.memory[part]
-        return np.minimum(memory, later)
+        room: Floats = np.minimum(memory, later)
+        return room
