@@ -125,6 +125,13 @@ def test_nodes() -> None:
     assert wrong(nodes["node3.example.com"], table["static"], "node3") == []
 
 
+def test_silent_nodes() -> None:
+    """A node that did not answer has no numbers; programs may count on those of all others."""
+    nodes = document()["nodes"]
+    offline = {name: node["offline"] for name, node in nodes.items()}
+    assert [name for name in offline if offline[name]] == ["node3.example.com"]
+
+
 def test_instances() -> None:
     """By name; those that jobs are about to make as well."""
     instances, table = document()["instances"], TABLE["input"]["instances"]["<name>"]

@@ -95,6 +95,9 @@ def test_original(cluster: VirtualCluster) -> None:
         assert f"Selected nodes for instance {name} via iallocator original: {wanted}" in ran.stdout
         there = cluster.run("gnt-instance", "list", "--no-headers", "-o", "pnode", name).good()
         assert there.stdout.strip() == wanted
+    cluster.run("gnt-node", "modify", "--drained=yes", "node3").good()
+    assert answer(cluster, "original", *cases[-1]) == answer(cluster, "hail", *cases[-1])
+    cluster.run("gnt-node", "modify", "--drained=no", "node3").good()
     moves = ("-m", "node-evacuate", "web0.example.com")
     assert answer(cluster, "original", *moves) == answer(cluster, "hail", *moves)
     cluster.run("gnt-instance", "remove", "-f", *["web0.example.com"]).good()

@@ -60,13 +60,17 @@ def _group(config: Configuration, group: NodeGroup) -> dict[str, Any]:
 
 
 def _node(situation: Situation, node: Node) -> dict[str, Any]:
-    """What the configuration says of a node, and its numbers if it has any."""
+    """
+    What the configuration says of a node, and its numbers.
+
+    One that did not answer is told as offline: programs count on the numbers of all others.
+    """
     figures = situation.figures.get(node.uuid)
     return {
         "tags": node.tags,
         "primary_ip": node.primary_ip,
         "secondary_ip": node.secondary_ip,
-        "offline": node.offline,
+        "offline": node.offline or (figures is None and node.vm_capable),
         "drained": node.drained,
         "master_candidate": node.master_candidate,
         "group": node.group,
