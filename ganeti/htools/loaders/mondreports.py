@@ -20,13 +20,15 @@ from ganeti.htools.rows import LARGEST, shown
 
 T = TypeVar("T")
 
+_TOLD = 5  # instances that are named of those that are missing
+
 
 class MissingLoads(InputError):
     """Of some instances nothing was measured; the text names them."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What one collector says. Instances of later versions may say more."""
+    """What one collector says. Later versions may say more."""
 
     name: str
     data: Any = None
@@ -115,8 +117,15 @@ def _take_domains(cluster: Cluster, domains: Mapping[str, Mapping[str, float]]) 
         loads |= domains[node.name]
     missing = [one.name for one in cluster.instances if one.name not in loads]
     if missing:
-        raise MissingLoads(", ".join(missing))
+        raise MissingLoads(_some(missing))
     return take_loads(cluster, loads)
+
+
+def _some(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    told = ", ".join(names[:_TOLD])
+    more = len(names) - _TOLD
+    return f"{told} and {more} more" if more > 0 else told
 
 
 PROCESSORS = Collector("cpu-avg-load", _parse_processors, share_totals)
