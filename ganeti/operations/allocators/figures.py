@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from ganeti.model.live import InstanceRuntime, NodeResources, StorageSpace
+from ganeti.model.live import InstanceRuntime, NodeResources, RunState, StorageSpace
 from ganeti.model.templates import StorageType
 
 
@@ -84,8 +84,11 @@ def node_figures(
 
 
 def _used(runtimes: Mapping[str, InstanceRuntime], name: str) -> int:
+    """What an instance has now: nothing when it has ended, even if its remains are there."""
     runtime = runtimes.get(name)
-    return 0 if runtime is None else runtime.memory_mib
+    if runtime is None or runtime.state not in (RunState.RUNNING, RunState.PAUSED):
+        return 0
+    return runtime.memory_mib
 
 
 def _unit(storage: Iterable[StorageSpace], *, spindles: bool) -> StorageSpace:

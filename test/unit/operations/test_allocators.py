@@ -24,7 +24,7 @@ from ganeti.model.config import Configuration
 from ganeti.model.group import AllocPolicy, NodeGroup
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
-from ganeti.model.live import InstanceRuntime, NodeResources, StorageSpace
+from ganeti.model.live import InstanceRuntime, NodeResources, RunState, StorageSpace
 from ganeti.model.parameters import PartialNdParams
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.model.templates import DiskTemplate
@@ -73,25 +73,29 @@ def test_figures() -> None:
         Tenant(name="full", memory=1000, up=True),
         Tenant(name="ballooned", memory=1000, up=True),
         Tenant(name="dead", memory=300, up=True),
+        Tenant(name="crashed", memory=70, up=True),
         Tenant(name="stopped", memory=500, up=False),
     ]
     runtimes = {
         name: InstanceRuntime(name=name, memory_mib=memory, vcpus=1)
         for name, memory in (("full", 1100), ("ballooned", 600), ("stopped", 64))
     }
+    runtimes["crashed"] = InstanceRuntime(
+        name="crashed", memory_mib=70, vcpus=1, state=RunState.CRASHED
+    )
     found = node_figures(RESOURCES, runtimes, tenants, reserved_memory=200, reserved_disk=1000)
     assert found == NodeFigures(
         total_memory=8192,
         reserved_memory=512,
-        free_memory=4096 - 400 - 300 - 200,
+        free_memory=4096 - 400 - 300 - 70 - 200,
         total_disk=9000,
         free_disk=4000,
         total_spindles=4,
         free_spindles=3,
         total_cpus=8,
         reserved_cpus=1,
-        i_pri_memory=2800,
-        i_pri_up_memory=2300,
+        i_pri_memory=2870,
+        i_pri_up_memory=2370,
     )
 
 
