@@ -20,18 +20,19 @@ _NIC_PARTS = ("mac", "ip", "bridge")
 
 def iallocator(session: Session, options: Values, names: list[str]) -> int:
     """Show what an allocator is told, or what it answers; or explain it."""
+    if options.dry_run:
+        _ask(session, options, names, options.direction)
+        return 0
     if options.direction == "out" or not options.explain:
-        session.out(_ask(session, options, names, options.direction))
+        session.out(str(_ask(session, options, names, options.direction)))
     if options.explain:
-        document = _ask(session, options, names, "in")
-        if not options.dry_run:
-            session.out(*explain(session, document, verbose=options.verbose))
+        document = str(_ask(session, options, names, "in"))
+        session.out(*explain(session, document, verbose=options.verbose))
     return 0
 
 
-def _ask(session: Session, options: Values, names: list[str], direction: str) -> str:
-    answer = jobs.run(session, build(session, options, names, direction), options)
-    return answer or ""
+def _ask(session: Session, options: Values, names: list[str], direction: str) -> object:
+    return jobs.run(session, build(session, options, names, direction), options)
 
 
 def build(session: Session, options: Values, names: list[str], direction: str) -> OpTestAllocator:

@@ -109,6 +109,14 @@ def test_wrong(node: VirtualNode, wrong: str) -> None:
     assert wrong.partition("=")[2] in ran.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["--explain"], ["--dir=out"]])
+def test_dry_run(node: VirtualNode, words: list[str]) -> None:
+    """The request is checked, and there is nothing to print."""
+    with serving(node, result=None) as server:
+        ran = try_out(node, "allocator", "--dry-run", *words, "web1")
+    assert (ran.status, ran.stdout, asked(server)["dry_run"]) == (0, "", True)
+
+
 def test_explained(node: VirtualNode) -> None:
     """What is told of the cluster is not printed, but explained."""
     other = {"QueryClusterInfo": CLUSTER}
