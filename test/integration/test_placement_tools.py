@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.misbehaviour import refused
+from support.misbehaviour import refused, unharmed
 from support.originals import WHY_NOT, find_original
 from support.ready import make_cluster
 from support.virtualcluster import Ran, VirtualCluster, wait_for
@@ -74,12 +74,12 @@ def test_what_is_saved(cluster: VirtualCluster, tmp_path: Path) -> None:
 
 
 def test_summary(cluster: VirtualCluster, tmp_path: Path) -> None:
-    """The line that hscan prints agrees with what hinfo tells of the cluster and of the file."""
+    """The line that hscan prints agrees with what hinfo tells of the file."""
     line = run(cluster, f"hscan --no-headers -d {tmp_path}").stdout.split()
     assert line[:5] == ["LOCAL", "3", "5", "0", "0"]
-    for source in ("-L", f"-t {tmp_path}/LOCAL.data"):
-        told = run(cluster, f"hinfo {source}").stdout
-        assert f"Cluster score: {line[-1]}\n" in told
+    told = run(cluster, f"hinfo -t {tmp_path}/LOCAL.data").stdout
+    assert f"Cluster score: {line[-1]}\n" in told
+    assert "Loaded 3 nodes, 5 instances, 2 node groups\n" in run(cluster, "hinfo -L").stdout
 
 
 def original(tool: str, *words: str) -> str:
@@ -123,7 +123,8 @@ def scores(told: str) -> list[str]:
 def test_balancing_is_refused(cluster: VirtualCluster) -> None:
     """What the master daemon cannot do yet is told, and nothing is changed."""
     before = run(cluster, "gnt-job list --no-headers -o id").stdout
-    ran = refused(cluster, ("hbal", "-L", "-X"), "cannot move web", "'OP_INSTANCE_MIGRATE'")
+    with unharmed(cluster):
+        ran = refused(cluster, ("hbal", "-L", "-X"), "cannot move web", "'OP_INSTANCE_MIGRATE'")
     assert "Trying to minimize the CV...\n" in ran.stdout
     assert "Got job IDs" not in ran.stdout
     assert run(cluster, "gnt-job list --no-headers -o id").stdout == before

@@ -105,13 +105,17 @@ def _running(paths: Paths) -> list[str]:
 
 
 def _disk_files(paths: Paths) -> list[str]:
-    top = Path(paths.file_storage_dir)
-    return [str(path).removeprefix(paths.root) for path in top.rglob("*") if path.is_file()]
+    return [str(path).removeprefix(paths.root) for path in _stored(paths) if path.is_file()]
 
 
 def _disk_folders(paths: Paths) -> list[str]:
-    top = Path(paths.file_storage_dir)
-    return [str(path).removeprefix(paths.root) for path in top.rglob("*") if path.is_dir()]
+    return [str(path).removeprefix(paths.root) for path in _stored(paths) if path.is_dir()]
+
+
+def _stored(paths: Paths) -> list[Path]:
+    """All that is below the folders for disks."""
+    tops = (paths.file_storage_dir, paths.shared_file_storage_dir)
+    return [path for top in tops for path in Path(top).rglob("*")]
 
 
 def _ssconf(paths: Paths) -> dict[str, str]:
