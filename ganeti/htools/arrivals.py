@@ -1,14 +1,17 @@
 """
 What targets add to the score, for each kind of instance, weighed by L{Slopes}.
 
-Instances of the same sizes and tags are one class: a cluster has few.
+Instances of the same sizes and tags are one class.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ganeti.htools.field import Field
+from ganeti.htools.localities import Localities
 from ganeti.htools.measures import WEIGHTS
 from ganeti.htools.nplus1 import failing_there
 from ganeti.htools.refusals import Columns, refuse_copy, refuse_running, refuse_size
@@ -21,55 +24,77 @@ RUNS, COPY = 0, 1
 STRICT, FORCED = 0, 1
 
 
+class Added(NamedTuple):
+    """What targets add that does not depend on slopes, [class, node]."""
+
+    change: list[Floats]
+    """By variant: what counts; infinite: refused."""
+    reserved_sum: Floats | None
+    """How the sum of reserved memory changes, and its squares."""
+    reserved_squares: Floats | None
+
+
 class Arrivals:
-    """What every node as target adds, for all classes."""
+    """What nodes as targets add; the two ways to know it for all classes are below."""
 
     classes: Ints
     """By instance."""
-    values: list[list[Floats]]
-    """[RUNS or COPY][STRICT or FORCED][class, node]: infinite: refused."""
+    factors: Floats
+    """[factor, node]: what amounts are multiplied with, for the slopes as they are."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, classes: tuple[Ints, Ints]) -> None:
         self.field, self.state = field, field.state
-        self.first, self.classes = instance_classes(field.state)
-        shape = (len(self.first), field.state.nodes.count)
-        self.variants = (STRICT, FORCED) if holds_offline(field.state) else (STRICT,)
+        self.first, self.classes = classes
+        self.every = np.arange(len(self.first))
+        self.localities = Localities(field.state)
         table = field.state.instances
         self.counted = table.counted[self.first] * table.mirrored[self.first]
         """By class: what a location tag counts that both nodes have."""
-        self.extra = [[np.zeros(shape) for _variant in self.variants] for _role in (RUNS, COPY)]
-        self.reserved_sum, self.reserved_squares = np.zeros(shape), np.zeros(shape)
+        self.variants = (STRICT, FORCED) if holds_offline(field.state) else (STRICT,)
         self.amounts = []
         for amounts in field.stack.amounts:
             each = amounts[:, :, self.first].reshape(-1, len(self.first)).T
             self.amounts.append(np.hstack([each, each * each]))
-        self.refresh(ALL)
 
     def refresh(self, at: Columns) -> None:
         """Take over what changed on these nodes."""
-        field, first = self.field, self.first
-        if field.state.tags.locations is not None and field.state.tags.exclusion is not None:
-            at = ALL
-        size, running = refuse_size(field, first, at), refuse_running(field, first, at)
-        now = field.state.reserved[None, at]
-        change = failing_there(field, first, at, now, runs=True) + self._tags(at)
-        hard, soft = size.hard | running.hard, size.soft | running.soft
-        self._put(RUNS, at, change, hard, soft)
+        raise NotImplementedError
+
+    def weigh(self, slopes: Slopes) -> None:
+        """Take over the slopes."""
+        raise NotImplementedError
+
+    def lowest(self, role: int) -> list[Floats]:
+        """[class, locality of the other node], by variant: no target adds less."""
+        raise NotImplementedError
+
+    def values(self, role: int, classes: Ints) -> list[Floats]:
+        """[class, node], by variant: what each target adds; infinite: refused."""
+        raise NotImplementedError
+
+    def measure(self, role: int, classes: Ints, at: Columns) -> Added:
+        """What does not depend on slopes."""
+        field, first = self.field, self.first[classes]
+        size, now = refuse_size(field, first, at), field.state.reserved[None, at]
+        if role == RUNS:
+            running = refuse_running(field, first, at)
+            change = failing_there(field, first, at, now, runs=True) + self._tags(first, at)
+            hard, soft = size.hard | running.hard, size.soft | running.soft
+            return Added(self._variants(change, hard, soft), None, None)
         after = np.maximum(now, field.state.instances.reserved[first, None])
         change = failing_there(field, first, at, after, runs=False)
-        self._put(COPY, at, change, size.hard, size.soft | refuse_copy(field, first, at, after))
+        soft = size.soft | refuse_copy(field, first, at, after)
         grown = (after - now) * field.state.nodes.reserved_inverse[at]
-        self.reserved_sum[:, at] = grown
-        self.reserved_squares[:, at] = grown * (2.0 * field.reserved_values[at] + grown)
+        squares = grown * (2.0 * field.reserved_values[at] + grown)
+        return Added(self._variants(change, size.hard, soft), grown, squares)
 
-    def _put(self, role: int, at: Columns, change: Floats, hard: Flags, soft: Flags) -> None:
-        self.extra[role][STRICT][:, at] = np.where(hard | soft, np.inf, change)
-        if FORCED in self.variants:
-            self.extra[role][FORCED][:, at] = np.where(hard, np.inf, change)
+    def _variants(self, change: Floats, hard: Flags, soft: Flags) -> list[Floats]:
+        strict = np.where(hard | soft, np.inf, change)
+        return [strict, np.where(hard, np.inf, change)][: len(self.variants)]
 
-    def _tags(self, at: Columns) -> Floats:
+    def _tags(self, first: Ints, at: Columns) -> Floats:
         """[class, node]: what the tags of nodes change for those that run there."""
-        state, first = self.state, self.first
+        state = self.state
         tags, counted = state.tags, state.instances.counted[first, None]
         change: Floats = np.zeros((1, 1))
         if tags.desired is not None and tags.desired_at is not None:
@@ -84,20 +109,27 @@ class Arrivals:
             change = change + weight * counted * (there @ tags.locations[at].T)
         return change
 
-    def weigh(self, slopes: Slopes) -> None:
-        """Make L{values} those of the score as it is now."""
-        stack = self.field.stack
+    def set_factors(self, slopes: Slopes) -> None:
+        """Make the factors those of the slopes."""
+        stack, self.slopes = self.field.stack, slopes
         squares = np.array([slope.squares for slope in slopes.spreads])[:, None, None]
         sums = np.array([slope.sum for slope in slopes.spreads])[:, None, None]
         lines = stack.inverse * (2.0 * squares * stack.values[:, None] + sums)
         curves = stack.inverse * stack.inverse * squares
-        factors = np.concatenate([lines, curves]).reshape(-1, self.state.nodes.count)
-        runs, copy = (amounts @ factors for amounts in self.amounts)
-        copy += slopes.reserved.squares * self.reserved_squares
-        copy += slopes.reserved.sum * self.reserved_sum
-        self.values = [
-            [each + extra for extra in self.extra[role]] for role, each in enumerate((runs, copy))
-        ]
+        self.factors = np.concatenate([lines, curves]).reshape(-1, self.state.nodes.count)
+
+    def weighed(self, role: int, classes: Ints | slice, at: Columns, added: Added) -> list[Floats]:
+        """[class, node], by variant."""
+        values: Floats = self.amounts[role][classes] @ self.factors[:, at]
+        if added.reserved_sum is not None and added.reserved_squares is not None:
+            values += self.slopes.reserved.squares * added.reserved_squares
+            values += self.slopes.reserved.sum * added.reserved_sum
+        return [values + each for each in added.change]
+
+    def lowest_of(self, role: int, classes: Ints | slice, values: list[Floats]) -> list[Floats]:
+        """[class, locality of the other node], by variant."""
+        weights = self.counted[classes]
+        return [self.localities.lowest(each, weights, role == RUNS) for each in values]
 
 
 def holds_offline(state: State) -> bool:

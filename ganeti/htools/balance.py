@@ -10,10 +10,11 @@ import numpy as np
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.defaults import MIN_GAIN, MIN_GAIN_LIMIT, MIN_SCORE
 from ganeti.htools.field import Field
-from ganeti.htools.moves import Step, actions, placed
+from ganeti.htools.moves import Move, Step, actions, placed
 from ganeti.htools.score import state_optimum
 from ganeti.htools.search import Found, Search
 from ganeti.htools.state import State
+from ganeti.htools.tables import Ints
 
 # Two placements of the same score differ by rounding; moves between them would never end.
 NOISE = 1e-12
@@ -80,14 +81,18 @@ def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterato
             return
         number += 1
         step = make_step(state, number, found)
-        move = found.move
-        before = (int(state.primary[move.instance]), int(state.secondary[move.instance]))
-        after = placed(move.kind, *before, move.target)
-        state.place(move.instance, *after)
-        touched = np.array(sorted({node for node in (*before, *after) if node >= 0}))
+        touched = make_move(state, found.move)
         field.refresh(touched)
-        search.moved(move.instance, touched)
+        search.moved(found.move.instance, touched)
         yield step._replace(score=field.score)
+
+
+def make_move(state: State, move: Move) -> Ints:
+    """Make a move; the nodes it touches."""
+    before = (int(state.primary[move.instance]), int(state.secondary[move.instance]))
+    after = placed(move.kind, *before, move.target)
+    state.place(move.instance, *after)
+    return np.array(sorted({node for node in (*before, *after) if node >= 0}))
 
 
 def worth_it(before: float, after: float, options: BalanceOptions) -> bool:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganeti.htools.arrivals import COPY, FORCED, RUNS, STRICT, Arrivals
+from ganeti.htools.arrivalbounds import TABLE, make_arrivals
+from ganeti.htools.arrivals import COPY, FORCED, RUNS, STRICT
 from ganeti.htools.field import Field
-from ganeti.htools.localities import Localities
 from ganeti.htools.moves import Kind, Move
 from ganeti.htools.origins import Origins
 from ganeti.htools.shapes import SHAPES
@@ -62,15 +62,18 @@ class Search:
         instance_moves: bool = True,
         evacuate: bool = False,
         restricted: bool = False,
+        table: int = TABLE,
     ) -> None:
+        """
+        @param table: see L{make_arrivals}.
+        """
         self.field, self.state = field, field.state
         self.disk_moves, self.instance_moves = disk_moves, instance_moves
         self.evacuate, self.restricted = evacuate, restricted
         instances = self.state.cluster.instances
         self.balanced = np.array([one.auto_balance for one in instances], dtype=bool)
         self.reaches = [*(spread_reach(field, one) for one in field.spreads), reserved_reach(field)]
-        self.arrivals = Arrivals(field)
-        self.localities = Localities(self.state)
+        self.arrivals = make_arrivals(field, table)
         every = np.arange(len(instances))
         self.origins = {
             kind: Origins(field, kind) for kind in SHAPES if self.may(kind, every).any()
@@ -90,10 +93,7 @@ class Search:
 
     def _bounds(self, parts: dict[Kind, Floats]) -> dict[Kind, Floats]:
         """By instance: no move of the kind has a lower score."""
-        lowest = [
-            [self.localities.lowest(each, self.arrivals.counted, role == RUNS) for each in values]
-            for role, values in enumerate(self.arrivals.values)
-        ]
+        lowest = [self.arrivals.lowest(role) for role in (RUNS, COPY)]
         bounds = {}
         for kind, part in parts.items():
             bounds[kind] = part
@@ -105,10 +105,10 @@ class Search:
     def _at(self, kind: Kind, lowest: list[Floats]) -> Floats:
         """By instance: what its best target adds."""
         origins, classes = self.origins[kind], self.arrivals.classes
-        if self.localities.count == 1:
+        if self.arrivals.localities.count == 1:
             found = [each[:, 0][classes] for each in lowest]
         else:
-            other = self.localities.group[origins.other]
+            other = self.arrivals.localities.group[origins.other]
             found = [each[classes, other] for each in lowest]
         return found[0] if len(found) == 1 else np.where(origins.forced, found[1], found[0])
 
@@ -136,12 +136,12 @@ class Search:
         if kind is Kind.FAILOVER:
             scores = Trial(self.field, kind, instances).scores_here()[:, None]
             return Tried(kind, instances, NOWHERE, scores)
-        values = self.arrivals.values[RUNS if SHAPES[kind].primary == "t" else COPY]
-        classes, forced = self.arrivals.classes[instances], self.origins[kind].forced[instances]
-        adds = values[STRICT][classes]
+        role = RUNS if SHAPES[kind].primary == "t" else COPY
+        values = self.arrivals.values(role, self.arrivals.classes[instances])
+        adds, forced = values[STRICT], self.origins[kind].forced[instances]
         if len(values) > FORCED:
-            adds = np.where(forced[:, None], values[FORCED][classes], adds)
-        adds += part[instances, None]
+            adds = np.where(forced[:, None], values[FORCED], adds)
+        adds = adds + part[instances, None]
         targets = np.flatnonzero((adds <= limit).any(axis=0) & (adds < np.inf).any(axis=0))
         if not len(targets):
             return Tried(kind, instances, targets, np.full((len(instances), 1), np.inf))
@@ -152,11 +152,12 @@ class Search:
     def moved(self, instance: int, touched: Ints) -> None:
         """An instance came to some of the touched nodes, and left the others."""
         state, tags = self.state, self.state.tags
-        self.arrivals.refresh(touched)
+        places = tags.locations is not None and tags.exclusion is not None
+        self.arrivals.refresh(ALL if places else touched)
         flags = np.zeros(state.nodes.count + 1, dtype=bool)
         flags[touched] = True
         near = flags[state.primary] | flags[state.secondary]
-        if tags.locations is not None and tags.exclusion is not None:
+        if places and tags.exclusion is not None:
             mine = [tag for tag in tags.exclusion[instance] if tag < tags.exclusion_count]
             near |= np.isin(tags.exclusion, mine).any(axis=1)
         self._refresh(np.flatnonzero(near))

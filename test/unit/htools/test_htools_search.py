@@ -9,10 +9,11 @@ from support.placement import make_cluster
 from support.randomclusters import random_cluster
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti.htools.balance import BalanceOptions, search_steps
+from ganeti.htools.arrivalbounds import TABLE
+from ganeti.htools.balance import BalanceOptions, make_move, worth_it
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.field import Field
-from ganeti.htools.moves import Kind, Move, Step
+from ganeti.htools.moves import Kind, Move
 from ganeti.htools.search import EQUAL, Search
 from ganeti.htools.shapes import SHAPES
 from ganeti.htools.state import State
@@ -22,8 +23,8 @@ from ganeti.model.templates import DiskTemplate
 SEEDS = st.integers(min_value=0, max_value=1 << 30)
 
 
-def best_of_all(search: Search, equal: float) -> tuple[float, list[Move]]:
-    """The lowest score of all moves, and the moves that have it, the wanted one first."""
+def best_of_all(search: Search, equal: float) -> list[Move]:
+    """The moves with the lowest score of all, the wanted one first."""
     state, strict = search.state, search.field.strict
     field = Field(state, strict=strict)
     found: list[tuple[int, int, int, float]] = []
@@ -38,38 +39,42 @@ def best_of_all(search: Search, equal: float) -> tuple[float, list[Move]]:
                 found.append((int(rows[row]), -1 if here else int(target), order, score))
     lowest = min((each[3] for each in found), default=np.inf)
     best = sorted(each for each in found if each[3] <= lowest + equal)
-    return lowest, [Move(each[0], list(SHAPES)[each[2]], each[1]) for each in best]
+    return [Move(each[0], list(SHAPES)[each[2]], each[1]) for each in best]
 
 
 class SearchTest(SynchronousTestCase):
     """Step after step, on clusters of every kind."""
 
-    def check(self, cluster: Cluster, options: BalanceOptions, equal: float) -> list[Step]:
+    def check(
+        self, cluster: Cluster, options: BalanceOptions, equal: float, table: int = TABLE
+    ) -> int:
         """
-        Compare each step with all moves there were before it.
+        Compare each step with all moves there were before it; how many steps.
 
         @param equal: scores that differ by no more are. A root is that inexact near 0: the
             standard deviation of one online node, say.
         """
-        state, beside = State(cluster), State(cluster)
-        strict = not options.ignore_soft_errors
-        field = Field(state, strict=strict)
+        state = State(cluster)
+        field = Field(state, strict=not options.ignore_soft_errors)
         search = Search(
-            Field(beside, strict=strict),
+            field,
             disk_moves=options.disk_moves,
             instance_moves=options.instance_moves,
             evacuate=options.evacuate,
             restricted=options.restricted_migration,
+            table=table,
         )
-        lowest, moves = best_of_all(search, equal)
-        steps = []
-        for step in search_steps(state, field, options):
-            steps.append(step)
-            self.assertIn(step.move, moves[:1] if equal == EQUAL else moves, (step, lowest))
-            moved = step.move.instance
-            beside.place(moved, int(state.primary[moved]), int(state.secondary[moved]))
-            lowest, moves = best_of_all(search, equal)
-        return steps
+        number = 0
+        while number != options.max_steps:
+            found, moves = search.best(), best_of_all(search, equal)
+            if found is None or not worth_it(field.score, found.score, options):
+                break
+            self.assertIn(found.move, moves[:1] if equal == EQUAL else moves, found)
+            touched = make_move(state, found.move)
+            field.refresh(touched)
+            search.moved(found.move.instance, touched)
+            number += 1
+        return number
 
     @settings(max_examples=20, deadline=None)
     @given(
@@ -78,6 +83,7 @@ class SearchTest(SynchronousTestCase):
         ignore_soft_errors=st.booleans(),
         restricted_migration=st.booleans(),
         evacuate=st.booleans(),
+        table=st.sampled_from([0, TABLE]),
     )
     def test_every_kind(
         self,
@@ -86,6 +92,7 @@ class SearchTest(SynchronousTestCase):
         ignore_soft_errors: bool,
         restricted_migration: bool,
         evacuate: bool,
+        table: int,
     ) -> None:
         """Small clusters with everything there is."""
         options = BalanceOptions(
@@ -94,11 +101,11 @@ class SearchTest(SynchronousTestCase):
             restricted_migration=restricted_migration,
             evacuate=evacuate,
         )
-        self.check(random_cluster(seed, tags=tags), options, 1e-7)
+        self.check(random_cluster(seed, tags=tags), options, 1e-7, table)
 
     def test_to_the_end(self) -> None:
         """Larger ones, until nothing is left to be gained."""
         for template in (DiskTemplate.DRBD, DiskTemplate.RBD):
-            data = make_cluster(14, per_node=8, template=template, seed=7)
-            steps = self.check(prepare(data), BalanceOptions(), EQUAL)
-            self.assertGreater(len(steps), 15)
+            cluster = prepare(make_cluster(11, per_node=7, template=template, seed=7))
+            for table in (0, TABLE):
+                self.assertGreater(self.check(cluster, BalanceOptions(), EQUAL, table), 15)
