@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ganeti.cli.htools.console import Console
-from ganeti.cli.htools.interrupts import Interrupted, Interrupts, Left, noted_interrupts
-from ganeti.cli.jobs import FINAL, SUCCESS
+from ganeti.cli.htools.interrupts import Interrupts, Left, noted_interrupts
+from ganeti.cli.htools.jobwatch import JobWatch, understood
 from ganeti.cli.progress import Progress
-from ganeti.errors import GanetiError, JobLost, LuxiError, RequestError, decode_error
+from ganeti.errors import GanetiError, LuxiError, RequestError
 from ganeti.luxi.client import Client
 
-_REGISTERED = "Cancel request registered, will exit at the end of the current job set..."
 _LEFT = 2
 """The exit status of a program that was ended while jobs go on."""
 
@@ -59,6 +58,7 @@ class _Execution:
         self._client = client
         self._interrupts = interrupts
         self._progress = progress
+        self._jobs = JobWatch(console, client, interrupts, progress)
         self._submitting = False
         self._running: list[int] = []
 
@@ -101,12 +101,14 @@ class _Execution:
         """Why jobs were not taken; those that were are running now."""
         self._submitting = True
         try:
-            answers = self._client.submit_many_jobs(jobset.jobs)
+            with understood():
+                answers = self._client.submit_many_jobs(jobset.jobs)
         except GanetiError as err:
             if isinstance(err, LuxiError) and not isinstance(err, RequestError):
                 raise  # it is not known what happened
             answers = [(False, err)]
-        self._running = [int(answer) for accepted, answer in answers if accepted]
+        with understood():
+            self._running = [int(answer) for accepted, answer in answers if accepted]
         self._submitting = False
         return sorted({str(answer) for accepted, answer in answers if not accepted})
 
@@ -115,7 +117,7 @@ class _Execution:
         good = True
         with self._progress.waiting(total=len(self._running)):
             while self._running:
-                why = self._wait_for(self._running[0])
+                why = self._jobs.wait(self._running[0])
                 job_id = self._running.pop(0)
                 self._progress.advance()
                 if why is not None:
@@ -123,40 +125,6 @@ class _Execution:
                     with self._progress.paused():
                         self._console.note(f"Error: job {job_id} {why}")
         return good
-
-    def _wait_for(self, job_id: int) -> str | None:
-        """Wait until a job has ended; what went wrong, or None."""
-        known: list[Any] | None = None
-        serial = 0
-        while known is None or known[0] not in FINAL:
-            change = self._change(job_id, known, serial)
-            if change is None:
-                continue
-            known, entries = change
-            if known is None or known[0] is None:
-                return "is not in the queue any more: how it ended is not known"
-            serial = max([serial, *(int(entry[0]) for entry in entries)])
-            self._progress.now(f"Job {job_id} is {known[0]}")
-        return None if known[0] == SUCCESS else self._why(job_id, known[0])
-
-    def _change(self, job_id: int, known: list[Any] | None, serial: int) -> Any:
-        try:
-            with self._interrupts.waiting():
-                return self._client.wait_for_job_change(job_id, ["status"], known, serial)
-        except JobLost:
-            return None, ()
-        except Interrupted:
-            self._client.close()  # its answer would be taken for that of the next request
-            with self._progress.paused():
-                self._console.note(_REGISTERED)
-            return None
-
-    def _why(self, job_id: int, status: str) -> str:
-        """How a job ended that did not end well."""
-        row = self._client.query_jobs([job_id], ["opstatus", "opresult"])[0]
-        results = zip(row[0] or (), row[1] or (), strict=False)
-        first = next((result for state, result in results if state == "error"), None)
-        return f"was {status}" if first is None else f"has failed: {decode_error(first)}"
 
 
 def _not_submitted(sets: Sequence[JobSet]) -> str:

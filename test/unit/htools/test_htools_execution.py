@@ -189,6 +189,27 @@ def test_master_ends_while_jobs_are_submitted(tmp_path: Path) -> None:
     assert "'gnt-job list' tells if they were" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("SubmitManyJobs", 5),
+        ("SubmitManyJobs", [[True, "x"]]),
+        ("SubmitManyJobs", [[True]]),
+        ("WaitForJobChange", 7),
+        ("WaitForJobChange", [5, []]),
+        ("WaitForJobChange", [[], []]),
+        ("WaitForJobChange", [["running"], [["x"]]]),
+    ],
+)
+def test_strange_answers(tmp_path: Path, method: str, answer: Any) -> None:
+    """What cannot be understood ends the program; what may go on is told."""
+    ran = run(tmp_path, balancing(other={method: answer}), "hbal", "-X")
+    assert ran.status == 1
+    assert ran.err.startswith("Error: Not understood what the master daemon answered: ")
+    assert ran.err.splitlines()[1].startswith("Ended")
+    assert len(ran.err.splitlines()) == 2
+
+
 @pytest.mark.parametrize("program", ["hbal", "hsqueeze"])
 def test_only_on_a_cluster(program: str) -> None:
     """What was read from a file cannot be carried out."""
