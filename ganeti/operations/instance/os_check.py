@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ganeti.errors import ErrorCode, OpExecError, OpPrereqError
-from ganeti.model.config import base_os
+from ganeti.model.levels import base_os
 from ganeti.model.live import OsInfo
 from ganeti.model.node import Node
 from ganeti.operations.asking import ask

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganeti.model.config import Configuration, base_os
+from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk, disk_nodes
 from ganeti.model.instance import Instance
+from ganeti.model.levels import base_os
 from ganeti.model.live import DiskSpec, InstanceSpec, NicSpec
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import PartialBeParams, fill
