@@ -34,6 +34,7 @@ class Code(IntEnum):
     CPU = 8
     TAGS = 9
     SOON = 10
+    MIGRATION = 11
 
 
 Rule = tuple[Code, Flags]

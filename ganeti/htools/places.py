@@ -27,6 +27,7 @@ FAILURES: Mapping[Code, Failure] = {
     Code.CPU: Failure.CPU,
     Code.TAGS: Failure.TAGS,
     Code.SOON: Failure.MEMORY,
+    Code.MIGRATION: Failure.MIGRATION,
 }
 
 
