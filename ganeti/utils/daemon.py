@@ -116,7 +116,8 @@ def run(daemon: str, argv: Sequence[str], environ: Mapping[str, str]) -> None:
     foreground = not flags.isdisjoint(("-f", "--foreground"))
     try:
         paths = Paths.from_environ(environ)
-        make_directories(paths)
+        if "--help" not in rest:
+            make_directories(paths)
     except (GanetiError, OSError) as err:
         sys.exit(f"{daemon}: {err}")
     _Logging.debug = not flags.isdisjoint(("-d", "--debug"))

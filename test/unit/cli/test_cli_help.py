@@ -76,12 +76,13 @@ def test_aliases(node: VirtualNode, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_other_programs(name: str) -> None:
-    """So have daemons and tools."""
+def test_other_programs(name: str, tmp_path: Path) -> None:
+    """So have daemons and tools; to tell it they make nothing."""
+    node = {"GANETI_ROOTDIR": f"{tmp_path}/n1", "GANETI_HOSTNAME": "n1"}
     done = subprocess.run(
         [str(ROOT / "bin" / name), "--help"],
         capture_output=True,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **node},
         stdin=subprocess.DEVNULL,
         text=True,
         timeout=60,
@@ -92,3 +93,4 @@ def test_other_programs(name: str) -> None:
     assert usage.startswith("Usage: ")
     assert name in usage
     assert "example" in done.stdout.lower()
+    assert os.listdir(tmp_path) == []

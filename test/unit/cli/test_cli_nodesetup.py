@@ -37,6 +37,7 @@ from ganeti.errors import GanetiError, OpPrereqError, ParseError, SshError
 from ganeti.paths import Paths
 from ganeti.rpc import certificates
 from ganeti.store.nodestate_db import create_node_database, read_role_record
+from ganeti.utils.durable import write_atomic
 from ganeti.utils.hosts import Host
 
 
@@ -86,7 +87,7 @@ def test_other_cluster(master: Paths, kind: str) -> None:
     """A node of another cluster is refused, unless forced; then nothing of that one is left."""
     node, setup = node_paths(master), _setups(master)[kind]
     create_cluster(node)
-    Path(node.ssconf("cluster_name")).write_text("other.example.com\n")
+    write_atomic(node.ssconf("cluster_name"), b"other.example.com\n")
     create_node_database(node.node_db, 7, read_role_record(master.node_db).record)
     with pytest.raises(GanetiError) as caught:
         join(master, setup)
