@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ganeti.htools.failures import Failure
-from ganeti.htools.field import Field
-from ganeti.htools.groupsearch import AllocationOptions, GroupAnswer, GroupSearch, best_answer
-from ganeti.htools.moves import Kind
-from ganeti.htools.newcomer import Newcomer
-from ganeti.htools.places import pair_at, pair_scores, single_scores
+from ganeti.htools.groupsearch import AllocationOptions, GroupSearch, best_answer
+from ganeti.htools.newcomer import Code
+from ganeti.htools.openings import (
+    failover_code,
+    lifted,
+    pair_openings,
+    secondary_openings,
+    single_openings,
+)
+from ganeti.htools.places import FAILURES
 from ganeti.htools.records import Group
+from ganeti.htools.relocations import Opcode, replace_both, replace_secondary, run_elsewhere
 from ganeti.htools.state import State
-from ganeti.htools.tables import Floats, Ints
-from ganeti.htools.trial import Trial
+from ganeti.htools.tables import Ints
 from ganeti.model.group import AllocPolicy
 from ganeti.model.templates import TEMPLATES
 
@@ -29,7 +32,7 @@ class Evacuated:
     instance: str
     group: str = ""
     nodes: tuple[str, ...] = ()
-    opcodes: tuple[dict[str, object], ...] = ()
+    opcodes: tuple[Opcode, ...] = ()
     reason: str = ""
 
 
@@ -60,124 +63,86 @@ class Evacuator:
 
     def _evacuate_one(self, instance: int, mode: str, left: set[int]) -> Evacuated:
         record = self.state.cluster.instances[instance]
-        facts = TEMPLATES[record.template]
+        facts, template = TEMPLATES[record.template], record.template.value
         if not facts.mirrored:
-            reason = f"Instances of type {record.template.value} cannot be relocated"
+            reason = f"Instances of type {template} cannot be relocated"
             return Evacuated(record.name, reason=reason)
         if facts.mirrored_external:
-            if mode == "secondary-only":
-                reason = (
-                    f"Instances with disk template '{record.template.value}' "
-                    "can't execute change secondary"
-                )
-                return Evacuated(record.name, reason=reason)
-            return self._move_primary(instance, left)
-        if mode == "primary-only":
-            return self._fail_over(instance)
-        if mode == "secondary-only":
-            return self._replace_secondary(instance, left)
-        return self._move_both(instance, left)
-
-    def _field(self) -> Field:
-        return Field(self.state, strict=self.strict)
-
-    def _fail_over(self, instance: int) -> Evacuated:
-        name = self.state.cluster.instances[instance].name
-        trial = Trial(self._field(), Kind.FAILOVER, np.array([instance]))
-        if not np.isfinite(trial.scores_here()[0]):
-            secondary = self.names[self.state.secondary[instance]]
-            return Evacuated(name, reason=f"Can't fail over to {secondary}: it has no room")
-        after = int(self.state.secondary[instance]), int(self.state.primary[instance])
-        return self._placed(instance, after, (migrate(name),))
-
-    def _replace_secondary(self, instance: int, left: set[int]) -> Evacuated:
-        name = self.state.cluster.instances[instance].name
-        scores = self.replacement_scores(instance)
-        target = lowest(scores, self.targets(instance, left))
-        if target is None:
-            return Evacuated(name, reason="Can't find any good node: ")
-        after = int(self.state.primary[instance]), target
-        return self._placed(instance, after, (replace_secondary(name, self.names[target]),))
-
-    def replacement_scores(self, instance: int) -> Floats:
-        """By node: the score when it becomes the secondary."""
-        trial = Trial(self._field(), Kind.REPLACE_SECONDARY, np.array([instance]))
-        scores: Floats = trial.scores(slice(None))[0]
-        return scores
+            if mode != "secondary-only":
+                return self._move_primary(instance, left)
+            reason = f"Instances with disk template '{template}' can't execute change secondary"
+            return Evacuated(record.name, reason=reason)
+        match mode:
+            case "primary-only":
+                return self._fail_over(instance)
+            case "secondary-only":
+                return self._replace_secondary(instance, left)
+            case _:
+                return self._move_both(instance, left)
 
     def targets(self, instance: int, left: set[int]) -> Ints:
         """The other online nodes of the instance's group that nobody leaves."""
         state = self.state
-        group = state.cluster.nodes[int(state.primary[instance])].group
-        nodes = state.cluster.nodes
-        return np.array(
-            [
-                index
-                for index, node in enumerate(nodes)
-                if node.group == group and not node.offline and index not in left
-            ],
-            dtype=np.intp,
-        )
+        own = {int(state.primary[instance]), int(state.secondary[instance])}
+        group = state.nodes.group[int(state.primary[instance])]
+        nodes = np.flatnonzero(state.nodes.online & (state.nodes.group == group))
+        return np.array([node for node in nodes if node not in own | left], dtype=np.intp)
+
+    def _fail_over(self, instance: int) -> Evacuated:
+        state, record = self.state, self.state.cluster.instances[instance]
+        code = failover_code(state, instance, strict=self._strict(instance))
+        if code is not Code.FITS:
+            return Evacuated(record.name, reason=FAILURES[code].value)
+        after = int(state.secondary[instance]), int(state.primary[instance])
+        return self._placed(instance, after, (run_elsewhere(record),))
+
+    def _gone(self, instance: int) -> bool:
+        """Whether its primary node is offline."""
+        return not self.state.nodes.online[self.state.primary[instance]]
+
+    def _strict(self, instance: int) -> bool:
+        """Whether soft limits hold: not on the way off an offline node."""
+        return self.strict and not self._gone(instance)
+
+    def _replace_secondary(self, instance: int, left: set[int]) -> Evacuated:
+        state, record = self.state, self.state.cluster.instances[instance]
+        nodes = self.targets(instance, left)
+        found = secondary_openings(state, instance, nodes, strict=self.strict)
+        best = found.best()
+        if best is None:
+            return Evacuated(record.name, reason=found.refusals(self.names))
+        target = int(nodes[best])
+        after = int(state.primary[instance]), target
+        return self._placed(instance, after, (replace_secondary(record, self.names[target]),))
 
     def _move_primary(self, instance: int, left: set[int]) -> Evacuated:
-        name = self.state.cluster.instances[instance].name
-        nodes = self.targets(instance, left | {int(self.state.primary[instance])})
-        target = self.best_single(instance, nodes)
-        if target is None:
-            return Evacuated(name, reason="Can't find any good node: ")
-        return self._placed(instance, (target, -1), (migrate(name, self.names[target]),))
-
-    def new_secondary(self, instance: int, nodes: Ints) -> GroupAnswer:
-        """The best of these nodes as secondary, for an instance that has none yet."""
-        state = self.state
-        primary = int(state.primary[instance])
-        group = state.cluster.groups[state.cluster.group_index[state.cluster.nodes[primary].group]]
-        state.place(instance, -1, -1)
-        row = np.array([primary, *nodes.tolist()])
-        scores, _failures = pair_scores(Newcomer(self._field(), instance), row)
-        state.place(instance, primary, -1)
-        mine = scores[0]
-        best, good = int(mine.argmin()), int(np.isfinite(mine).sum())
-        failures = Counter({Failure.MEMORY: len(nodes) - good} if good < len(nodes) else {})
-        if not good:
-            return GroupAnswer(group, "", failures=failures)
-        found = (primary, int(row[best]))
-        return GroupAnswer(group, "", found, float(mine[best]), good, failures)
-
-    def best_single(self, instance: int, nodes: Ints) -> int | None:
-        """The best of these nodes for an instance, as if it were new."""
-        if not len(nodes):
-            return None
-        old = int(self.state.primary[instance]), int(self.state.secondary[instance])
-        self.state.place(instance, -1, -1)
-        scores, _failures = single_scores(Newcomer(self._field(), instance), nodes)
-        self.state.place(instance, *old)
-        best = int(scores.argmin())
-        return int(nodes[best]) if np.isfinite(scores[best]) else None
+        state, record = self.state, self.state.cluster.instances[instance]
+        nodes = self.targets(instance, left)
+        found = single_openings(state, instance, nodes, strict=self._strict(instance))
+        best = found.best()
+        if best is None:
+            return Evacuated(record.name, reason=found.refusals(self.names))
+        target = int(nodes[best])
+        opcode = run_elsewhere(record, self.names[target])
+        return self._placed(instance, (target, -1), (opcode,))
 
     def _move_both(self, instance: int, left: set[int]) -> Evacuated:
-        name = self.state.cluster.instances[instance].name
-        old = {int(self.state.primary[instance]), int(self.state.secondary[instance])}
-        nodes = self.targets(instance, left | old)
+        record, nodes = self.state.cluster.instances[instance], self.targets(instance, left)
+        reason = "Can't find any good nodes for relocation: "
         if len(nodes) < 2:
-            reason = "Can't find any good nodes for relocation: no nodes available"
-            return Evacuated(name, reason=reason)
-        pair = self.best_pair(instance, nodes)
-        if pair is None:
-            return Evacuated(name, reason="Can't find any good nodes for relocation: ")
-        return self._placed(instance, pair, both_replaced(name, *(self.names[n] for n in pair)))
-
-    def best_pair(self, instance: int, nodes: Ints) -> tuple[int, int] | None:
-        """The best two of these nodes for an instance, as if it were new."""
-        old = int(self.state.primary[instance]), int(self.state.secondary[instance])
-        self.state.place(instance, -1, -1)
-        scores, _failures = pair_scores(Newcomer(self._field(), instance), nodes)
-        self.state.place(instance, *old)
-        best = int(scores.argmin())
-        return pair_at(nodes, best) if np.isfinite(scores.ravel()[best]) else None
+            return Evacuated(record.name, reason=f"{reason}no nodes available")
+        found = pair_openings(self.state, instance, nodes, strict=self._strict(instance))
+        best = found.best()
+        if best is None:
+            return Evacuated(record.name, reason=reason + found.refusal())
+        pair = int(nodes[best // len(nodes)]), int(nodes[best % len(nodes)])
+        opcodes = replace_both(record, *(self.names[node] for node in pair))
+        if self._gone(instance):
+            opcodes = (run_elsewhere(record), *opcodes)
+        return self._placed(instance, pair, opcodes)
 
     def _placed(
-        self, instance: int, nodes: tuple[int, int], opcodes: tuple[dict[str, object], ...]
+        self, instance: int, nodes: tuple[int, int], opcodes: tuple[Opcode, ...]
     ) -> Evacuated:
         self.state.place(instance, *nodes)
         cluster = self.state.cluster
@@ -194,72 +159,26 @@ class Evacuator:
     def _change_group_of(self, instance: int, targets: Sequence[Group]) -> Evacuated:
         state, cluster = self.state, self.state.cluster
         record = cluster.instances[instance]
-        old = int(state.primary[instance]), int(state.secondary[instance])
-        own = cluster.nodes[old[0]].group
+        own = cluster.nodes[int(state.primary[instance])].group
         groups = [group for group in targets or cluster.groups if group.uuid != own]
         if not TEMPLATES[record.template].mirrored:
             reason = f"Instances of type {record.template.value} cannot be relocated"
             return Evacuated(record.name, reason=reason)
-        if not groups:
-            return Evacuated(record.name, reason="There is no other group to move to")
-        count = 2 if old[1] >= 0 else 1
-        state.place(instance, -1, -1)
-        newcomer = Newcomer(self._field(), instance)
-        search = GroupSearch(newcomer, record, count, AllocationOptions(capacity_checks=False))
-        answers = [search.answer(group) for group in groups]
-        allocable = [a for a in answers if a.group.alloc_policy is not AllocPolicy.UNALLOCABLE]
-        best = best_answer(allocable)
-        state.place(instance, *old)
+        usable = [group for group in groups if group.alloc_policy is not AllocPolicy.UNALLOCABLE]
+        if not usable:
+            what = "other group to move to" if not groups else "other group that takes instances"
+            return Evacuated(record.name, reason=f"There is no {what}")
+        count = 2 if int(state.secondary[instance]) >= 0 else 1
+        with lifted(state, instance, strict=self.strict) as newcomer:
+            search = GroupSearch(newcomer, record, count, AllocationOptions(capacity_checks=False))
+            answers = [search.answer(group) for group in usable]
+        best = best_answer(answers)
         if best is None:
             texts = [answer.text(self.names.__getitem__) for answer in answers]
             return Evacuated(record.name, reason=", ".join(texts))
+        names = [self.names[node] for node in best.nodes]
         if count == 1:
-            opcode = migrate(record.name, self.names[best.nodes[0]])
+            opcode = run_elsewhere(record, names[0])
             return self._placed(instance, (best.nodes[0], -1), (opcode,))
-        pair = (best.nodes[0], best.nodes[1])
-        opcodes = both_replaced(record.name, *(self.names[node] for node in pair))
-        return self._placed(instance, pair, opcodes)
-
-
-def lowest(scores: Floats, nodes: Ints) -> int | None:
-    """The node with the lowest score."""
-    if not len(nodes):
-        return None
-    best = int(nodes[scores[nodes].argmin()])
-    return best if np.isfinite(scores[best]) else None
-
-
-def migrate(name: str, target: str = "") -> dict[str, object]:
-    """The opcode that runs an instance elsewhere."""
-    head: dict[str, object] = {"OP_ID": "OP_INSTANCE_MIGRATE", "instance_name": name}
-    if target:
-        head["target_node"] = target
-    return head | {
-        "allow_runtime_changes": False,
-        "ignore_ipolicy": False,
-        "cleanup": False,
-        "allow_failover": True,
-        "ignore_hvversions": True,
-    }
-
-
-def replace_secondary(name: str, target: str) -> dict[str, object]:
-    """The opcode that gives an instance another secondary node."""
-    return {
-        "OP_ID": "OP_INSTANCE_REPLACE_DISKS",
-        "instance_name": name,
-        "early_release": False,
-        "ignore_ipolicy": False,
-        "mode": "replace_new_secondary",
-        "disks": [],
-        "remote_node": target,
-    }
-
-
-def both_replaced(name: str, primary: str, secondary: str) -> tuple[dict[str, object], ...]:
-    """The opcodes that give an instance two other nodes."""
-    return (
-        replace_secondary(name, primary),
-        migrate(name),
-        replace_secondary(name, secondary),
-    )
+        opcodes = replace_both(record, names[0], names[1])
+        return self._placed(instance, (best.nodes[0], best.nodes[1]), opcodes)

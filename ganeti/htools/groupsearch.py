@@ -58,15 +58,18 @@ class GroupAnswer:
         """As hail tells it."""
         if self.error:
             return self.error
-        head = f"Group {self.group.name} ({self.group.alloc_policy.value}): "
+        head = f"Group {self.group.name} ({self.group.alloc_policy.value}): {self.findings()}"
+        if not self.nodes:
+            return head
+        return f"{head} for node(s) {'/'.join(names(node) for node in self.nodes)}"
+
+    def findings(self) -> str:
+        """How many places do, and why others do not."""
         failed = ", ".join(f"{failure.value}: {n}" for failure, n in self.ordered())
         if not self.nodes:
-            return f"{head}No valid allocation solutions, failure reasons: {failed}"
-        chosen = "/".join(names(node) for node in self.nodes)
-        return (
-            f"{head}score: {self.shown}, successes {self.successes}, "
-            f"failures {sum(self.failures.values())} ({failed}) for node(s) {chosen}"
-        )
+            return f"No valid allocation solutions, failure reasons: {failed}"
+        whole = sum(self.failures.values())
+        return f"score: {self.shown}, successes {self.successes}, failures {whole} ({failed})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ def _rooms(newcomer: Newcomer, nodes: Ints, reserved: Floats) -> _Rooms:
     state = newcomer.state
     disk, cpus, spindles = state.resources[[DISK_FORTH, CPU_FORTH, FREE_SPIN_FORTH]][:, nodes]
     left = state.nodes.max_cpus[nodes] - cpus
-    return _Rooms(_memory(newcomer, nodes, reserved), disk, left, spindles)
+    counted = np.where(state.nodes.exclusive[nodes], spindles, np.inf)
+    return _Rooms(_memory(newcomer, nodes, reserved), disk, left, counted)
 
 
 def _memory(

@@ -78,18 +78,21 @@ class Newcomer:
             rules.append((Code.CPU, self.cpus > limits.cpus))
         return first_code(rules, state.nodes.count)
 
-    def secondary_codes(self) -> Codes:
+    def secondary_codes(self, *, forced: bool = False) -> Codes:
         """
         By node: why it cannot hold the copy, whoever is primary.
 
         Soft limits hold here also where they do not for the primary node.
+
+        @param forced: but for this: the copy is on its way off an offline node.
         """
         rules = [(Code.OFFLINE, ~self.state.nodes.online), *self._disk_rules()]
-        if self.counted:
+        if self.counted and not forced:
             rules += self._disk_rules_now()
             rules.append((Code.MEMORY, self.needed >= self.state.resources[MEM]))
-        rules += self._disk_rules_soon()
-        rules.append((Code.SOON, self.memory >= self.limits.soft_memory))
+        if not forced:
+            rules += self._disk_rules_soon()
+            rules.append((Code.SOON, self.memory >= self.limits.soft_memory))
         return first_code(rules, self.state.nodes.count)
 
     def _disk_rules(self) -> list[Rule]:

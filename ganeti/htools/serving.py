@@ -7,7 +7,8 @@ import msgspec
 from ganeti.htools.allocation import Allocation, AllocationOptions, allocate
 from ganeti.htools.cluster import Cluster, find_group, find_instance
 from ganeti.htools.errors import UnknownName
-from ganeti.htools.evacuation import Evacuated, Evacuator, lowest
+from ganeti.htools.evacuation import Evacuated, Evacuator
+from ganeti.htools.openings import secondary_openings, single_openings
 from ganeti.htools.requests import (
     AllocateRequest,
     AllocateSecondaryRequest,
@@ -18,6 +19,7 @@ from ganeti.htools.requests import (
     RelocateRequest,
     Request,
 )
+from ganeti.htools.secondaries import find_secondary
 from ganeti.htools.state import State
 from ganeti.model.templates import TEMPLATES, DiskTemplate
 
@@ -115,9 +117,8 @@ def serve_relocate(
     """Another secondary node; another primary for instances that any node can run."""
     index = find_instance(cluster, request.name)
     record, state = cluster.instances[index], State(cluster)
-    evacuator = Evacuator(state, strict=not options.ignore_soft_errors)
-    facts = TEMPLATES[record.template]
-    if not facts.mirrored:
+    evacuator = Evacuator(state)
+    if not TEMPLATES[record.template].mirrored:
         return refused("Can't relocate non-mirrored instances"), cluster
     if request.node_count != 1:
         return refused(f"Exchange {request.node_count} nodes mode is not implemented"), cluster
@@ -128,16 +129,17 @@ def serve_relocate(
             f"Unsupported request: excluded nodes not equal to instance's {role}"
             f"({cluster.node_index[old]} versus [{told}])"
         ), cluster
-    nodes = evacuator.targets(index, {int(state.primary[index]), int(state.secondary[index])})
-    if role == "secondary":
-        target = lowest(evacuator.replacement_scores(index), nodes)
-        after = (int(state.primary[index]), -1 if target is None else target)
+    nodes = evacuator.targets(index, set())
+    strict = not options.ignore_soft_errors
+    if record.secondary:
+        found = secondary_openings(state, index, nodes, strict=strict)
     else:
-        target = evacuator.best_single(index, nodes)
-        after = (-1 if target is None else target, -1)
-    if target is None:
-        return refused("Can't find any good node: "), cluster
-    state.place(index, *after)
+        found = single_openings(state, index, nodes, strict=strict)
+    best = found.best()
+    if best is None:
+        return refused(found.refusals(evacuator.names)), cluster
+    target = int(nodes[best])
+    state.place(index, *((int(state.primary[index]), target) if record.secondary else (target, -1)))
     return accepted("success", [cluster.nodes[target].name]), state.result()
 
 
@@ -149,17 +151,21 @@ def serve_secondary(
     record = cluster.instances[index]
     if record.secondary:
         return refused("Instance already has a secondary"), cluster
-    mirrored = msgspec.structs.replace(record, template=DiskTemplate.DRBD)
     instances = [*cluster.instances]
-    instances[index] = mirrored
+    instances[index] = msgspec.structs.replace(record, template=DiskTemplate.DRBD)
     state = State(cluster.with_instances(instances))
     evacuator = Evacuator(state, strict=not options.ignore_soft_errors)
-    nodes = evacuator.targets(index, {int(state.primary[index])})
-    found = evacuator.new_secondary(index, nodes)
+    found = find_secondary(
+        state,
+        index,
+        evacuator.targets(index, set()),
+        strict=not options.ignore_soft_errors,
+        capacity_checks=options.capacity_checks,
+    )
     if not found.nodes:
-        return refused(found.text(evacuator.names.__getitem__)), cluster
-    info = found.text(evacuator.names.__getitem__).split(": ", 1)[1]
+        return refused(found.findings()), cluster
     state.place(index, *found.nodes)
+    info = f"{found.findings()} for node(s) {'/'.join(evacuator.names[n] for n in found.nodes)}"
     return accepted(info, evacuator.names[found.nodes[1]]), state.result()
 
 
