@@ -27,12 +27,16 @@ class Case(NamedTuple):
     One line of the table.
 
     @ivar most_s: what the project wants; None: nothing said.
+    @ivar alone: the original is not even tried: it would not be done in hours.
+    @ivar limit_s: for ours, where it is more than the one for all.
     """
 
     title: str
     tool: str
     words: tuple[str, ...]
     most_s: float | None = None
+    alone: bool = False
+    limit_s: float = 0.0
 
 
 class Inputs:
@@ -41,10 +45,15 @@ class Inputs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def text(self, nodes: int, template: DiskTemplate = DiskTemplate.DRBD, groups: int = 1) -> str:
-        path = self._folder / f"{nodes}-{template}-{groups}.data"
+    def text(
+        self, nodes: int, template: DiskTemplate = DiskTemplate.DRBD, per_node: int = 10
+    ) -> str:
+        path = self._folder / f"{nodes}-{template}-{per_node}.data"
         if not path.exists():
-            data = make_cluster(nodes, template=template, groups=groups)
+            size = per_node // 10
+            data = make_cluster(
+                nodes, template=template, per_node=per_node, memory=size << 16, disk=size << 20
+            )
             path.write_text(format_text(data))
         return str(path)
 
@@ -93,14 +102,21 @@ def hbal_cases(inputs: Inputs) -> Iterator[Case]:
         yield Case(f"hbal 20 steps, {nodes} nodes", "hbal", words, most_s)
     yield Case("hbal to the end, 40 nodes", "hbal", ("-t", inputs.text(40)), 4.0)
     yield Case("hbal to the end, 100 nodes", "hbal", ("-t", inputs.text(100)))
+    words = ("-t", inputs.text(400))
+    yield Case("hbal to the end, 400 nodes", "hbal", words, alone=True, limit_s=120)
+    words = ("-t", inputs.text(1000, per_node=20))
+    title = "hbal to the end, 1000 nodes, 20000 instances"
+    yield Case(title, "hbal", words, 120.0, alone=True, limit_s=600)
 
 
 def other_cases(inputs: Inputs) -> Iterator[Case]:
     for nodes in (40, 400):
         path = inputs.text(nodes)
         yield Case(f"hinfo, {nodes} nodes", "hinfo", ("-t", path))
+        most_s = 1.5 if nodes == 400 else None
+        yield Case(f"hcheck, {nodes} nodes", "hcheck", ("-t", path), most_s)
         words = ("-t", path, "--no-simulation")
-        yield Case(f"hcheck, {nodes} nodes", "hcheck", words, 1.5 if nodes == 400 else None)
+        yield Case(f"hcheck, {nodes} nodes, no simulation", "hcheck", words, most_s)
         yield Case(f"hroller, {nodes} nodes", "hroller", ("-t", path))
         plain = inputs.text(nodes, DiskTemplate.PLAIN)
         yield Case(f"hroller, {nodes} nodes, plain", "hroller", ("-t", plain))
@@ -134,11 +150,11 @@ def result(outcome: Outcome) -> str:
 
 
 def line(case: Case, options: Namespace) -> str:
-    ours = run_tool(OURS / case.tool, list(case.words), options.limit)
-    path = find_original(case.tool)
+    ours = run_tool(OURS / case.tool, list(case.words), max(case.limit_s, options.limit))
+    path = None if case.alone else find_original(case.tool)
     theirs = run_tool(path, list(case.words), options.limit) if path else None
     most = f"{case.most_s:6.1f}" if case.most_s is not None else "     -"
-    told = f"{_time(theirs):>8} {_time(ours):>8} {most}"
+    told = f"{_time(theirs):>8} {_time(ours):>8} {ours.user_s:7.2f} {ours.peak_mib:8.0f} {most}"
     same = " = " if theirs and result(theirs) == result(ours) else " | "
     results = [result(each) for each in (theirs, ours) if each and each.status is not None]
     text = results[0] if len(set(results)) == 1 else same.join(results)
@@ -160,7 +176,8 @@ def main() -> None:
     options = parser.parse_args()
     if find_original("hbal") is None:
         print(WHY_NOT)
-    print(f"{'seconds, start-up included':<46} {'original':>8} {'ours':>8} {'wanted':>6}  result")
+    columns = f"{'original':>8} {'ours':>8} {'user':>7} {'peak MiB':>8} {'wanted':>6}"
+    print(f"{'seconds, start-up included':<46} {columns}  result")
     with tempfile.TemporaryDirectory(prefix="bench-htools-") as folder:
         for case in cases(Inputs(Path(folder))):
             if options.only in case.title:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -27,15 +30,24 @@ class Outcome(NamedTuple):
     status: int | None
     out: str
     err: str
+    user_s: float = 0.0
+    peak_mib: float = 0.0
 
 
 def run_tool(path: str | Path, words: list[str], limit_s: float) -> Outcome:
     """Run a program, start-up included."""
-    start = time.perf_counter()
-    try:
-        done = subprocess.run(
-            [str(path), *words], capture_output=True, text=True, timeout=limit_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Outcome(limit_s, None, "", "")
-    return Outcome(time.perf_counter() - start, done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        start = time.perf_counter()
+        program = subprocess.Popen([str(path), *words], stdout=out, stderr=err)
+        alarm = threading.Timer(limit_s, program.kill)
+        alarm.start()
+        _pid, status, used = os.wait4(program.pid, 0)
+        alarm.cancel()
+        seconds = time.perf_counter() - start
+        program.returncode = os.waitstatus_to_exitcode(status)
+        if program.returncode == -signal.SIGKILL:
+            return Outcome(limit_s, None, "", "", used.ru_utime, used.ru_maxrss / 1024)
+        out.seek(0)
+        err.seek(0)
+        told = out.read(), err.read()
+    return Outcome(seconds, program.returncode, *told, used.ru_utime, used.ru_maxrss / 1024)
