@@ -11,7 +11,7 @@ from ganeti.htools.allocation import AllocationOptions, allocate
 from ganeti.htools.ask import Ask
 from ganeti.htools.asking import Offer, nearest_offer
 from ganeti.htools.candidates import Candidates
-from ganeti.htools.changes import AddNodes, Change, MoveOff
+from ganeti.htools.changes import AddNodes, Change, Enlarge, MoveOff, merged
 from ganeti.htools.cluster import Cluster, find_node
 from ganeti.htools.globaln1 import redundant
 from ganeti.htools.nodefailure import redundancy_changes
@@ -70,11 +70,14 @@ def advise(found: Candidates, place: int | None, node_count: int) -> Advice:
         changes = changes_until_it_fits(cluster, found, nodes)
     if not node_count:
         return Advice(nodes=nodes, changes=tuple(changes))
-    if not changes or len(changes) > MANY:
+    small = any(isinstance(one, Enlarge) for one in changes)
+    if not changes or small or len(changes) > MANY:
         added = new_nodes(cluster, found, node_count)
         if added is not None:
-            nodes, changes = (), [added]
+            nodes, changes, small = (), [added], False
     offer = other_size(cluster, found, node_count)
+    if offer is not None and small:
+        return Advice(ask=offer.ask)
     if offer is None:
         return Advice(nodes=nodes, changes=tuple(changes))
     first = place is None or offer.cost <= float(found.cost[place])
@@ -98,7 +101,7 @@ def changes_until_it_fits(
         if more is None:
             return []
         if not more:
-            return made
+            return merged(made)
         made += more
         for change in more:
             cluster = change.apply(cluster)
@@ -114,7 +117,9 @@ def missing_changes(
     places = one_place(cluster, nodes, found.places)
     here = Candidates(state, len(cluster.instances), places, found.options)
     changes = here.changes(0)
-    if changes or not found.options.capacity_checks:
+    if not changes and not here.fits[0]:
+        return None
+    if changes or not here.redundancy:
         # Instances that are moved leave room, too.
         return [one for one in changes if isinstance(one, MoveOff)] or changes
     indexes = places.nodes(0)
@@ -151,10 +156,29 @@ def other_size(cluster: Cluster, found: Candidates, node_count: int) -> Offer | 
     offer = nearest_offer(found)
     if offer is None:
         return None
-    other = offer.ask.changed(found.instance)
-    if other == found.instance or not fits(cluster, other, node_count, found.options):
+    if fits(cluster, offer.ask.changed(found.instance), node_count, found.options):
+        return None if offer.ask.changed(found.instance) == found.instance else offer
+    return less_memory(cluster, found, offer, node_count)
+
+
+def less_memory(
+    cluster: Cluster, found: Candidates, offer: Offer, node_count: int
+) -> Offer | None:
+    """The same place with so little memory that any node may fail then."""
+    options = replace(found.options, restrict_to=offer.nodes)
+    low, high = offer.least, offer.ask.memory or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        smaller = offer.ask._replace(memory=middle).changed(found.instance)
+        if fits(cluster, smaller, node_count, options):
+            low = middle
+        else:
+            high = middle - 1
+    ask = offer.ask._replace(memory=low)
+    if not fits(cluster, ask.changed(found.instance), node_count, options):
         return None
-    return offer
+    cost = abs(found.instance.memory - low) / max(found.instance.memory, 1)
+    return Offer(cost, ask, offer.nodes, offer.least)
 
 
 def without_list(options: AllocationOptions) -> AllocationOptions:

@@ -14,6 +14,7 @@ from ganeti.htools.cluster import Cluster
 from ganeti.htools.globaln1 import failing_nodes
 from ganeti.htools.reasons import counted, reason_lines
 from ganeti.htools.records import Instance
+from ganeti.htools.tables import DISK, MEM
 
 USUAL = AllocationOptions()
 # So many candidates are told one by one; the others by their reasons.
@@ -153,10 +154,31 @@ def nearest(found: Candidates, place: int) -> str:
     if not found.state.nodes.online.any():
         return "all nodes are offline, drained or cannot have instances"
     constraint = found.constraint(place)
+    if found.small[place]:
+        constraint += f"; {largest_nodes(found)}"
     if found.places.count == 1 or found.refusals[found.groups[place]]:
         return constraint
     count = counted(found, np.ones(found.places.count, dtype=bool))
     return f"{'/'.join(found.place_names(place))} comes nearest of {count}, but {constraint}"
+
+
+def largest_nodes(found: Candidates) -> str:
+    """That no node has as much as is asked, or only not that one."""
+    nodes, newcomer, told = found.state.nodes, found.newcomer, []
+    for sizes, row, asked, what in (
+        (nodes.memory, MEM, newcomer.memory, "memory"),
+        (nodes.disk, DISK, newcomer.disk, "disk"),
+    ):
+        free = found.state.resources[row]
+        largest = int(np.lexsort((free, sizes * nodes.online))[-1])
+        if sizes[largest] <= asked:
+            told.append(
+                f"{found.names[largest]}, has {sizes[largest]:.0f} MiB of {what} in all "
+                f"({free[largest]:.0f} free)"
+            )
+    if not told:
+        return "what is short is more than could be freed there"
+    return f"no node is large enough: the largest, {' and '.join(told)}"
 
 
 def explanation_lines(explanation: Explanation, verbose: bool = False) -> list[str]:

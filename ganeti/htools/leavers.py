@@ -35,13 +35,11 @@ def new_places(cluster: Cluster, index: int, leaving: Leaving, strict: bool) -> 
     state = State(cluster)
     record = cluster.instances[index]
     primary, secondary = int(state.primary[index]), int(state.secondary[index])
-    old_secondary = secondary >= 0 and not state.nodes.online[secondary]
-    forced = leaving.mode == "secondary-only" and old_secondary
     state.place(index, -1, -1)
     left = {cluster.node_index[name] for name in leaving.left}
     places = places_of(state, record, primary, secondary, leaving.mode, left)
-    soft = places.primary_stays and (forced or not strict)
-    return Candidates(state, index, replace(places, forced=soft), moving(strict))
+    forced = secondary >= 0 and not state.nodes.online[secondary] and places.primary_stays
+    return Candidates(state, index, replace(places, old=primary, forced=forced), moving(strict))
 
 
 def places_of(

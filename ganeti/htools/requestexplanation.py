@@ -102,6 +102,13 @@ def explain_relocation(
     record = cluster.instances[index]
     if not TEMPLATES[record.template].mirrored:
         return [f"{record.name}: {answer.info}."]
+    primary = cluster.nodes[cluster.node_index[record.primary]]
+    if record.secondary and primary.offline and not answer.success:
+        name = cluster.short(primary.name)
+        return [
+            f"{record.name} stays: its primary node {name} is offline or drained, so that nothing "
+            "can be copied from there; run it on its secondary node first (gnt-instance failover)."
+        ]
     leaving = Leaving("secondary-only", frozenset(request.relocate_from) & set(cluster.node_index))
     found = new_places(cluster, index, leaving, strict=not options.ignore_soft_errors)
     return moved_lines(found, record.name, answer, verbose)
@@ -125,6 +132,8 @@ def explain_secondary(
 
 def moved_lines(found: Candidates, name: str, answer: Answer, verbose: bool) -> list[str]:
     """What became of one instance that goes to another node."""
+    if not answer.success and found.fits.any():
+        return [f"{name} stays: {answer.info}."]
     if not answer.success:
         summary, advice = failed_sentence(found, 0)
         told = Explanation(summary=summary, found=found, advice=advice, chosen=())

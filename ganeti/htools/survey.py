@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganeti.htools.deficit import (
+    OFFLINE_COST,
     Deficit,
     Room,
     deficit_of,
@@ -22,6 +23,7 @@ from ganeti.htools.shortage import (
     Shortage,
     at_node,
     disk_rules,
+    migration_rules,
     offline_rule,
     primary_rules,
     reserve_rule,
@@ -39,8 +41,10 @@ class Places:
     """Empty: the instance has one node only."""
     primary_stays: bool = False
     """The instance runs there already."""
+    old: int = -1
+    """The node that it runs on now; -1: it is new."""
     forced: bool = False
-    """The copy has to leave a node that is not there: only what cannot be passed over counts."""
+    """The copy leaves a node that is not there: only what cannot be passed over counts."""
 
     @property
     def count(self) -> int:
@@ -63,10 +67,12 @@ class Survey:
 
     def __init__(self, newcomer: Newcomer, places: Places) -> None:
         self.newcomer, self.places = newcomer, places
-        self.first_rules = [] if places.primary_stays else primary_rules(newcomer)
+        self.migration = migration_rules(newcomer, places.old)
+        stays = places.primary_stays
+        self.first_rules = [] if stays else [*self.migration, *primary_rules(newcomer)]
         self.second_rules = self._rules_of_copy()
         none = np.zeros(newcomer.state.nodes.count)
-        memory = none if places.primary_stays else primary_memory(newcomer)
+        memory = none if stays else primary_memory(newcomer)
         self.first = deficit_of(self.first_rules, memory)
         self.second = deficit_of(self.second_rules, none)
         pair = (newcomer, places.primary, places.secondary)
@@ -113,6 +119,8 @@ class Survey:
     def _cost(self) -> Floats:
         places, newcomer = self.places, self.newcomer
         cost = self.first.cost(newcomer)[places.primary]
+        for rule in self.migration if not places.primary_stays else ():
+            cost = cost + OFFLINE_COST * rule.short[places.primary]
         if len(places.secondary):
             cost = cost + self.second.cost(newcomer)[places.secondary]
             cost = cost + self.pair_memory / max(newcomer.memory, 1.0)

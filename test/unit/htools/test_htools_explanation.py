@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti.htools.allocation import AllocationOptions, allocate
 from ganeti.htools.ask import cut
 from ganeti.htools.candidates import allocation_candidates
-from ganeti.htools.changes import AddNodes
+from ganeti.htools.changes import AddNodes, Free
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.explanation import explain_allocation, explanation_lines, why_not
 from ganeti.htools.newcomer import Code
@@ -26,15 +26,17 @@ from ganeti.model.templates import DiskTemplate
 NO_CHECKS = AllocationOptions(capacity_checks=False)
 
 
-def even_cluster(count: int = 4, memory: int = 16384, **group: object) -> Cluster:
-    """Equal nodes without instances."""
+def even_cluster(
+    count: int = 4, memory: int = 16384, free: int | None = None, **group: object
+) -> Cluster:
+    """Equal nodes without instances; something uses what is not free."""
     nodes = tuple(
         Node(
             name=f"node{number}",
             group="uuid-1",
             total_memory=memory,
             node_memory=0,
-            free_memory=memory,
+            free_memory=memory if free is None else free,
             total_disk=100000,
             free_disk=100000,
             cpus=8,
@@ -129,9 +131,9 @@ class AdviceTest(SynchronousTestCase):
             only = AllocationOptions(capacity_checks=False, restrict_to=advice.nodes)
             for position, change in enumerate(advice.changes):
                 for field in ("memory", "disk"):
-                    if not getattr(change, field, 0):
+                    if not isinstance(change, Free) or not getattr(change, field):
                         continue
-                    less = change._replace(**{field: getattr(change, field) - 1})  # type: ignore
+                    less = change._replace(**{field: getattr(change, field) - 1})
                     changed = cluster
                     for one in (*advice.changes[:position], less, *advice.changes[position + 1 :]):
                         changed = one.apply(changed)
@@ -187,11 +189,20 @@ class SentenceTest(SynchronousTestCase):
     def test_memory(self) -> None:
         """Full memory: how much is missing where, and what to ask for instead."""
         self.assertEqual(
-            "new fits nowhere: node0/node1 comes nearest of 12 pairs, but node0 needs 16384 MiB of "
-            "memory and has 16384 (1 short). Ask for 16383 MiB of memory instead of 16384, or free "
-            "1 MiB of memory on node0 and free 1 MiB of memory on node1.",
-            why_not(even_cluster(), drbd(memory=16384), 2),
+            "new fits nowhere: node0/node1 comes nearest of 12 pairs, but node0 needs 9000 MiB of "
+            "memory and has 8192 (809 short). Ask for 8191 MiB of memory instead of 9000, or free "
+            "809 MiB of memory on node0 and free 809 MiB of memory on node1.",
+            why_not(even_cluster(free=8192), drbd(memory=9000), 2),
         )
+
+    def test_too_large(self) -> None:
+        """What no node has in all cannot be freed."""
+        text = why_not(even_cluster(free=8192), drbd(memory=20000), 2)
+        self.assertIn("no node is large enough: the largest, node3, has 16384 MiB of memory", text)
+        self.assertIn("Ask for 8191 MiB of memory instead of 20000, or add 2 nodes with", text)
+        self.assertNotIn("ree 11", text)
+        lines = explanation_lines(explain_allocation(even_cluster(), drbd(memory=20000), 2))
+        self.assertTrue(any("make node0 larger: it needs 3617 MiB" in line for line in lines))
 
     def test_disk(self) -> None:
         """Full disks."""
@@ -301,7 +312,7 @@ class LinesTest(SynchronousTestCase):
 
     def test_verbose(self) -> None:
         """Every place is told, with what it lacks and what would help."""
-        found = explain_allocation(even_cluster(), drbd(memory=16384), 2)
+        found = explain_allocation(even_cluster(free=8192), drbd(memory=9000), 2)
         lines = explanation_lines(found, verbose=True)
         self.assertEqual(12, sum(": no, " in line for line in lines))
         self.assertEqual(12, sum("to fit: free " in line for line in lines))
