@@ -102,6 +102,18 @@ def test_files_of_the_master(folder: Path) -> None:
     assert theirs == ours
 
 
+@pytest.mark.parametrize("words", [(), ("-p",), ("--no-headers", "-pname,fmem,plist")])
+def test_scan(folder: Path, words: tuple[str, ...]) -> None:
+    """hscan prints the same."""
+    master = varied()
+    master.rows["node"] = [row for row in master.rows["node"] if row["name"] != "node10"]
+    server = FakeMaster(str(folder / "query"), master)
+    theirs, ours = run_both("hscan", f"-L{folder}/query", "-d", str(folder), *words)
+    server.stop()
+    assert (theirs.status, theirs.out) == (ours.status, ours.out)
+    assert ours.err == ""
+
+
 def test_files_of_the_remote_api(folder: Path) -> None:
     """And of what the remote API tells."""
     answers = rapi_answers(varied())

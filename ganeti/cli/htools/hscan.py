@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ganeti.cli.htools.console import Console
-from ganeti.cli.htools.listing import print_nodes
 from ganeti.cli.htools.loading import tell_warnings
+from ganeti.cli.htools.nodelist import node_lines
 from ganeti.cli.htools.saving import write_file
 from ganeti.cli.htools.tables import decimal
 from ganeti.errors import GanetiError
@@ -62,9 +62,11 @@ def _scan(console: Console, wanted: Wanted, width: int) -> bool:
         console.note(f"Error for {wanted.name}: failed to load data. Details:\n{err}")
         return False
     console.out(f"{wanted.name:<{width}} {_summary(cluster)}")
+    if console.options.print_nodes is not None:
+        console.out("\n".join(node_lines(cluster, console.options.print_nodes)))
     console.flush()
-    tell_warnings(console, cluster)
-    print_nodes(console, "Cluster", cluster)
+    if console.options.verbosity > 1:
+        tell_warnings(console, cluster)
     name = wanted.name.replace("/", "_") + ".data"
     write_file(os.path.join(console.options.output_dir, name), format_text(data))
     return True

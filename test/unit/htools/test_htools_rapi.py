@@ -123,8 +123,9 @@ def test_scan_in_detail(tmp_path: Path) -> None:
     """Without titles, with the nodes; a folder that is not there is told."""
     with serving_rapi(rapi_answers(described())) as url:
         told = run("hscan", "--no-headers", "-pname,fmem", "-d", str(tmp_path), url)
-        assert (told[0], told[1].split()[0]) == (0, url)
-        assert "node1" in told[2]
+        lines = [line.split() for line in told[1].splitlines()]
+        assert (told[0], lines[0][0], lines[1], told[2]) == (0, url, ["Name", "f_mem"], "")
+        assert [line[0] for line in lines[2:5]] == ["node1", "node2", "node3"]
         status, _out, err = run("hscan", "-d", str(tmp_path / "nowhere"), url)
     assert status == 1
     assert "nowhere" in err
