@@ -26,6 +26,10 @@ class Offer(NamedTuple):
 
     cost: float
     ask: Ask
+    nodes: tuple[str, ...]
+    """Where it would fit; full names."""
+    least: int
+    """How little memory may be asked for."""
 
 
 def nearest_offer(found: Candidates) -> Offer | None:
@@ -80,6 +84,8 @@ def offer_in(found: Candidates, group: int, bounds: Range) -> Offer | None:
             cpus=int(cpus[place]),
             spindle_use=spindle_use,
         ),
+        tuple(found.cluster.nodes[node].name for node in found.places.nodes(place)),
+        least.memory,
     )
 
 

@@ -9,12 +9,13 @@ import msgspec
 import numpy as np
 
 from ganeti.htools.allocation import AllocationOptions
-from ganeti.htools.changes import BringBack, Change, Free, MoveOff, RaiseRatio
+from ganeti.htools.changes import BringBack, Change, Enlarge, Free, MoveOff, RaiseRatio
 from ganeti.htools.cluster import Cluster, find_group
 from ganeti.htools.deficit import Deficit
 from ganeti.htools.field import Field
 from ganeti.htools.globaln1 import failing_nodes
 from ganeti.htools.grouprefusal import Refusal, group_refusals
+from ganeti.htools.lost import loses_space
 from ganeti.htools.measures import WEIGHTS, measure
 from ganeti.htools.newcomer import Newcomer
 from ganeti.htools.records import Instance
@@ -22,11 +23,13 @@ from ganeti.htools.score import Metric
 from ganeti.htools.shortage import words
 from ganeti.htools.state import State
 from ganeti.htools.survey import Places, Survey
-from ganeti.htools.tables import Floats, Ints
+from ganeti.htools.tables import DISK, MEM, Flags, Floats, Ints
 from ganeti.model.group import AllocPolicy
 
 # A node that told no numbers may not be large enough either.
 UNKNOWN_COST = 50.0
+# A node that is too small can only be replaced.
+SMALL_COST = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,13 @@ class Candidates:
         refused = np.array([bool(each) for each in self.refusals], dtype=bool)
         self.fits = self.survey.fits & ~refused[self.groups]
         self.scores = np.where(self.fits, self.survey.scores(), np.inf)
+        self.small = self._small()
+        """By place: whether a node is too small, even if it were empty."""
         self.cost = self.survey.cost + self._group_costs()[self.groups] + self._unknown()
+        self.cost = self.cost + SMALL_COST * self.small
+        named = options.group is not None
+        self.redundancy = options.capacity_checks and not loses_space(self.cluster, named)
+        """Whether it counts what happens when a node fails."""
 
     def _refusals(self, index: int) -> list[Refusal]:
         if self.places.primary_stays:
@@ -92,6 +101,28 @@ class Candidates:
 
     def _group_costs(self) -> Floats:
         return np.array([sum(one.cost for one in each) for each in self.refusals])
+
+    def _small(self) -> Flags:
+        survey, places, memory = self.survey, self.places, self.survey.pair_memory
+        small: Flags = self._too_small(survey.first, survey.first.memory)[places.primary]
+        if len(places.secondary):
+            used = self._used()[0][places.secondary]
+            small = small | self._too_small(survey.second, survey.second.memory)[places.secondary]
+            small = small | (memory > used)
+        known: Flags = self._unknown() == 0
+        return small & known
+
+    def _used(self) -> tuple[Floats, Floats]:
+        """By node: the memory and the disk that could be freed."""
+        cluster, state = self.cluster, self.state
+        own = np.array([node.node_memory for node in cluster.nodes], dtype=np.float64)
+        memory = state.nodes.memory - own - state.resources[MEM]
+        return np.maximum(memory, 0.0), np.maximum(state.nodes.disk - state.resources[DISK], 0.0)
+
+    def _too_small(self, deficit: Deficit, memory: Floats) -> Flags:
+        used_memory, used_disk = self._used()
+        small: Flags = (memory > used_memory) | (deficit.disk > used_disk)
+        return small
 
     def _unknown(self) -> Floats:
         unknown: Floats = np.where(self.state.nodes.memory <= 0, UNKNOWN_COST, 0.0)
@@ -136,7 +167,7 @@ class Candidates:
         if not detailed:
             return Candidate(nodes=names, group=group, score=score)
         terms, failing = self.placed(place)
-        if failing and self.options.capacity_checks:
+        if failing and self.redundancy:
             return Candidate(
                 nodes=names, group=group, score=None, terms=terms, constraint=self.doomed(failing)
             )
@@ -159,7 +190,7 @@ class Candidates:
         nodes = self.places.nodes(place)
         self.state.place(self.row, nodes[0], nodes[1] if len(nodes) > 1 else -1)
         values = measure(self.state)
-        failing = failing_nodes(self.state) if self.options.capacity_checks else []
+        failing = failing_nodes(self.state) if self.redundancy else []
         self.state.place(self.row, -1, -1)
         terms = tuple(Metric(name, weight, values[name]) for name, weight in WEIGHTS.items())
         return terms, failing
@@ -192,7 +223,7 @@ class Candidates:
             spindles=int(deficit.spindles),
             cpus=int(deficit.cpus),
         )
-        needs_room = any(free[1:])
+        needs_room = any(free[1:5])
         found: list[Change] = []
         if deficit.conflicts:
             found.append(MoveOff(node.name, self._conflicting(index)))
@@ -200,7 +231,11 @@ class Candidates:
             found.append(self._ratio(index, float(deficit.spindle_use)))
         if deficit.offline and node.total_memory <= 0:
             return [BringBack(node.name, free if needs_room else None), *found]
-        if needs_room:
+        memory, disk = (used[index] for used in self._used())
+        if deficit.memory > memory or deficit.disk > disk:
+            own = node.total_memory - node.node_memory
+            found.append(Enlarge(free, own, node.total_disk))
+        elif needs_room:
             found.append(free)
         return [BringBack(node.name), *found] if deficit.offline else found
 

@@ -36,6 +36,8 @@ class Free(NamedTuple):
     disk: int = 0
     spindles: int = 0
     cpus: int = 0
+    failed: str = ""
+    """Some of it is for the case that this node fails."""
 
     def apply(self, cluster: Cluster) -> Cluster:
         """As if something else had left the node."""
@@ -64,8 +66,59 @@ class Free(NamedTuple):
 
     def words(self, cluster: Cluster) -> str:
         """Where."""
-        ratio = " (or raise its group's --ipolicy-vcpu-ratio)" if self.cpus else ""
-        return f"free {self.amounts()} on {cluster.short(self.node)}{ratio}"
+        told = f"free {self.amounts()} on {cluster.short(self.node)}"
+        if self.cpus:
+            told += " (or raise its group's --ipolicy-vcpu-ratio)"
+        if self.failed:
+            told += f" (for the case that {cluster.short(self.failed)} fails)"
+        return told
+
+    def plus(self, other: Free) -> Free:
+        """Both, on the same node."""
+        return Free(
+            self.node,
+            self.memory + other.memory,
+            self.disk + other.disk,
+            self.spindles + other.spindles,
+            self.cpus + other.cpus,
+            self.failed or other.failed,
+        )
+
+
+class Enlarge(NamedTuple):
+    """Make room on a node that is too small for it even when it is empty."""
+
+    free: Free
+    memory: int
+    """What it has in all."""
+    disk: int
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The node has so much more."""
+        return self.free.apply(cluster)
+
+    def words(self, cluster: Cluster) -> str:
+        """What it needs, and what it has."""
+        sizes = (
+            (self.free.memory, f"{self.memory} MiB of memory"),
+            (self.free.disk, f"{self.disk} MiB of disk"),
+        )
+        whole = " and ".join(text for amount, text in sizes if amount)
+        name = cluster.short(self.free.node)
+        return f"make {name} larger: it needs {self.free.amounts()} more, and has {whole} in all"
+
+
+def merged(changes: list[Change]) -> list[Change]:
+    """Room on the same node as one change, where the last of them was."""
+    found: list[Change] = []
+    for change in changes:
+        before = [one for one in found if isinstance(one, Free)]
+        same = [one for one in before if isinstance(change, Free) and one.node == change.node]
+        if same and isinstance(change, Free):
+            found.remove(same[0])
+            change = same[0].plus(change)
+        found.append(change)
+    return found
 
 
 class BringBack(NamedTuple):

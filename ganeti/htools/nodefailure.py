@@ -36,7 +36,8 @@ def failover_changes(state: State, failed: int) -> list[Change]:
         full = state.resources[DISK, node] <= 0 and bool(table.disk[mine].any())
         disk = int(1 - state.resources[DISK, node]) if full else 0
         if (memory or disk) and not record.offline:
-            found.append(Free(record.name, memory=memory, disk=disk))
+            name = state.cluster.nodes[failed].name
+            found.append(Free(record.name, memory=memory, disk=disk, failed=name))
     return found
 
 
@@ -62,7 +63,8 @@ def room_elsewhere(state: State, failed: int) -> Free | None:
             high = middle
         else:
             low = middle + 1
-    return Free(state.cluster.nodes[target].name, memory=low, disk=disk)
+    names = [state.cluster.nodes[node].name for node in (target, failed)]
+    return Free(names[0], memory=low, disk=disk, failed=names[1])
 
 
 def enough(state: State, failed: int, target: int, memory: int, disk: int) -> bool:

@@ -60,6 +60,8 @@ def reason(found: Candidates, code: Code, second: bool, places: Flags) -> str:
     match code:
         case Code.OFFLINE:
             return f"the {role}node is offline, drained or cannot have instances ({names})"
+        case Code.MIGRATION:
+            return f"the {role}node takes no instances from there (migration tags, {names})"
         case Code.TAGS:
             return f"the {role}node runs an instance with the same exclusion tag ({names})"
         case _:

@@ -84,6 +84,12 @@ def reserve_rule(newcomer: Newcomer, primary: Ints, secondary: Ints) -> Rule:
     return Rule(Code.N1, needed, free, np.where(refused, missing(needed, free), 0.0))
 
 
+def migration_rules(newcomer: Newcomer, old: int) -> list[Rule]:
+    """By node: whether what runs on C{old} can be migrated there; -1: it runs nowhere."""
+    allowed = newcomer.state.tags.migration
+    return [] if old < 0 or allowed is None else [flag(Code.MIGRATION, ~allowed[old])]
+
+
 def offline_rule(newcomer: Newcomer) -> Rule:
     """Nodes that are not there."""
     return flag(Code.OFFLINE, ~newcomer.state.nodes.online)
@@ -166,6 +172,8 @@ def words(shortage: Shortage, name: str) -> str:
     match shortage.code:
         case Code.OFFLINE:
             return f"{name} is offline, drained or cannot have instances"
+        case Code.MIGRATION:
+            return f"{name} takes no instances from the node it is on (migration tags)"
         case Code.TAGS:
             return f"{name} runs an instance with the same exclusion tag"
         case Code.N1 if shortage.second:

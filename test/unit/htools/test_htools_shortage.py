@@ -24,6 +24,7 @@ from ganeti.htools.violations import violating_nodes
         (Code.SPINDLES, True, "n1 needs 1024 spindles for the copy and has 1000 (25 short)"),
         (Code.CPU, False, "n1 needs 1024 virtual CPUs, the policy's ratio leaves 1000 (25 short)"),
         (Code.TAGS, False, "n1 runs an instance with the same exclusion tag"),
+        (Code.MIGRATION, False, "n1 takes no instances from the node it is on (migration tags)"),
         (Code.SPINDLE_USE, False, "n1 needs 1024 of spindle use, the policy's ratio leaves 1000"),
         (Code.N1, False, "besides what it keeps free for the case that another node fails (N+1)"),
         (Code.N1, True, "n1 would have to keep 1024 MiB of memory free for the case that a node"),
@@ -36,7 +37,7 @@ def test_words(code: Code, second: bool, told: str) -> None:
     text = words(Shortage(code, 0, 1024.0, 1000.0, 25.0, second), "n1")
     assert told in text
     assert text.startswith("n1 ")
-    assert ("short" in text) == (code not in (Code.OFFLINE, Code.TAGS))
+    assert ("short" in text) == (code not in (Code.OFFLINE, Code.TAGS, Code.MIGRATION))
 
 
 def test_every_code_has_words() -> None:
