@@ -8,14 +8,35 @@ and the result with the fewest colours is taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 Graph = Sequence[Mapping[int, int]]
 """Of each vertex its neighbours, and how many edges lead to each."""
 
 
-def colour(graph: Graph) -> list[list[int]]:
-    """The vertices of each colour, in ascending order."""
-    return min((_classes(graph, order) for order in (_coloured, _saturation, _degree)), key=len)
+class Colouring(NamedTuple):
+    """What one order of colouring comes to: the vertices of each colour, in ascending order."""
+
+    name: str
+    classes: list[list[int]]
+
+
+def colourings(graph: Graph) -> list[Colouring]:
+    """What the orders of colouring come to, those with the fewest colours first."""
+    orders = (("Dcolor", _coloured), ("Dsatur", _saturation), ("LF", _degree))
+    found = [Colouring(name, _classes(graph, order)) for name, order in orders]
+    return sorted(found, key=lambda each: len(each.classes))
+
+
+def comparison(found: Sequence[Colouring]) -> str:
+    """How they compare, in a line: colours, vertices of each; the names are hroller(1)'s."""
+    text = ""
+    for before, each in zip([None, *found], found, strict=False):
+        if before is not None:
+            text += " TIE " if len(before.classes) == len(each.classes) else " LOOSE "
+        sizes = ",".join(str(len(members)) for members in each.classes)
+        text += f"{each.name}: {len(each.classes)} ({sizes})"
+    return text
 
 
 def _classes(

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from ganeti.htools.cluster import Cluster
-from ganeti.htools.colouring import colour
+from ganeti.htools.colouring import colourings, comparison
 from ganeti.htools.errors import InputError
 from ganeti.htools.records import Instance, Node
 from ganeti.htools.room import Room, rooms
@@ -43,9 +44,20 @@ class RebootGroup:
     moves: Moves
 
 
-def plan_reboots(cluster: Cluster, options: RollingOptions) -> list[RebootGroup]:
+class RebootPlan(NamedTuple):
     """
     The groups, larger ones first; the master is the last node of the last group.
+
+    @ivar comparison: how many groups each order of colouring comes to.
+    """
+
+    groups: list[RebootGroup]
+    comparison: str
+
+
+def plan_reboots(cluster: Cluster, options: RollingOptions) -> RebootPlan:
+    """
+    Which nodes can be rebooted together.
 
     @raise InputError: no node is left, or instances have nowhere to go.
     """
@@ -55,10 +67,10 @@ def plan_reboots(cluster: Cluster, options: RollingOptions) -> list[RebootGroup]
     position = {node.name: index for index, node in enumerate(nodes)}
     evacuation = Evacuation(cluster, options)
     groups: list[RebootGroup] = []
-    for members in colour(_edges(cluster, position, options)):
-        names = [nodes[index].name for index in members]
-        groups += _cut(evacuation, names)
-    return _in_order(cluster, groups)
+    found = colourings(_edges(cluster, position, options))
+    for members in found[0].classes:
+        groups += _cut(evacuation, [nodes[index].name for index in members])
+    return RebootPlan(_in_order(cluster, groups), comparison(found))
 
 
 def choose_nodes(cluster: Cluster, options: RollingOptions) -> list[Node]:
@@ -98,6 +110,7 @@ class Evacuation:
     def __init__(self, cluster: Cluster, options: RollingOptions) -> None:
         self._options = options
         self.rooms = rooms(cluster)
+        self.group = {node.name: node.group for node in cluster.nodes}
         self.guests: dict[str, list[Instance]] = {node.name: [] for node in cluster.nodes}
         for instance in cluster.instances:
             if self._has_to_move(instance):
@@ -126,14 +139,16 @@ class Attempt:
         here = [one for one, nodes in self._moved.values() if nodes[-1] == name]
         leaving = sorted([*self._evacuation.guests[name], *here], key=lambda one: order[one.name])
         free = {node: room for node, room in self._rooms.items() if node != name}
+        group = self._evacuation.group
+        near = {node: room for node, room in free.items() if group[node] == group[name]}
         found = {}
         for instance in leaving:
             before = self._moved.get(instance.name)
-            nodes = _place(instance, free, name, before[1] if before else None)
+            nodes = _place(instance, near, name, before[1] if before else None)
             if nodes is None:
                 return False
             found[instance.name] = (instance, nodes)
-        self._rooms = free
+        self._rooms = {**free, **near}
         self._moved.update(found)
         self.members.append(name)
         return True

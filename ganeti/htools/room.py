@@ -1,8 +1,8 @@
 """
 The room that is left on nodes, while instances are put there in thought.
 
-What a node takes: memory and virtual CPUs of its primary instances, disks of all, and a reserve of
-memory for the instances that would be started here if another node failed.
+What a node takes: memory of its primary instances, disks of all, and a reserve of memory for the
+instances that would be started here if another node failed. Processors are shared for a while.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ class Room(NamedTuple):
 
     memory: int
     disk: int
-    cpus: float
     peers: Mapping[str, int]
     reserved: int
 
@@ -34,9 +33,9 @@ class Room(NamedTuple):
         """With the instance running here, if there is room; C{disk}: its disks come along."""
         memory = self.memory - (instance.memory if uses_memory(instance) else 0)
         left = self.disk - instance.disk if disk else self.disk
-        if memory <= self.reserved or self.cpus < instance.vcpus or (disk and left < 0):
+        if memory <= self.reserved or (disk and left < 0):
             return None
-        return self._replace(memory=memory, disk=left, cpus=self.cpus - instance.vcpus)
+        return self._replace(memory=memory, disk=left)
 
     def with_secondary(self, instance: Instance, primary: str) -> Room | None:
         """With a copy of its disks here, for the time when C{primary} fails, if there is room."""
@@ -68,12 +67,9 @@ def rooms(cluster: Cluster) -> dict[str, Room]:
     for node in node_status(cluster):
         if node.offline:
             continue
-        policy = cluster.group_policy(cluster.groups[cluster.group_index[node.group]])
-        ratio = cluster.settings.max_cpu
         found[node.name] = Room(
             memory=node.u_mem,
             disk=node.f_dsk - int(cluster.settings.min_disk * node.t_dsk),
-            cpus=node.pcpu * (policy.vcpu_ratio if ratio is None else ratio) - node.vcpu,
             peers=peers[node.name],
             reserved=max(peers[node.name].values(), default=0),
         )

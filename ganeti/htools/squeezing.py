@@ -54,13 +54,13 @@ class SqueezePlan:
 
 def plan_squeeze(cluster: Cluster, *, minimal: float, target: float) -> SqueezePlan:
     """What to do; the factors are of the policy's standard size."""
+    if not has_room(cluster, minimal):
+        return _plan_growth(cluster, minimal)
     off = find_dispensable(cluster, target)
-    if off:
-        balanced, steps = _balanced(cluster.with_offline(off))
-        return SqueezePlan(Action.OFFLINE, off, steps, balanced)
-    if has_room(cluster, minimal) or not online_candidates(cluster):
+    if not off:
         return SqueezePlan(Action.NOTHING, (), (), cluster)
-    return _plan_growth(cluster, minimal)
+    balanced, steps = _balanced(cluster.with_offline(off))
+    return SqueezePlan(Action.OFFLINE, off, steps, balanced)
 
 
 def offline_candidates(cluster: Cluster) -> tuple[str, ...]:

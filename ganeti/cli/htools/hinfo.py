@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ganeti.cli.htools.balancing import metric_lines
 from ganeti.cli.htools.console import Console
 from ganeti.cli.htools.listing import print_instances, print_nodes
@@ -18,7 +20,7 @@ from ganeti.htools.status import bad_instances, bad_nodes
 def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> int:
     """Print it."""
     cluster = load_cluster(console, arguments, environ)
-    tell_loaded(console, cluster, tags=-9, policy=3, sizes=True, groups=True)
+    tell_loaded(console, cluster, tags=-9, policy=3, sizes=True, groups=True, empty=True)
     print_split(console, cluster)
     if console.options.verbosity > 1:
         print_groups(console, cluster)
@@ -51,7 +53,7 @@ def print_groups(console: Console, cluster: Cluster) -> None:
 
 
 def _group_row(cluster: Cluster, group: Group) -> tuple[str, ...]:
-    part = cluster.select(group)
+    part = group_with_all(cluster, group)
     bad = bad_nodes(part)
     return (
         group.name,
@@ -62,6 +64,18 @@ def _group_row(cluster: Cluster, group: Group) -> tuple[str, ...]:
         str(not bad),
         decimal(score(part), 8),
     )
+
+
+def group_with_all(cluster: Cluster, group: Group) -> Cluster:
+    """A group with all instances that run in it; copies that are in another are left out."""
+    part = cluster.select(group)
+    inside = {node.name for node in part.nodes}
+    kept = [
+        one if one.secondary in inside else msgspec.structs.replace(one, secondary="")
+        for one in cluster.instances
+        if one.primary in inside
+    ]
+    return part.with_instances(kept)
 
 
 def print_metrics(console: Console, cluster: Cluster) -> None:

@@ -24,10 +24,11 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
     part = cluster if options.group is None else select_group(console, cluster, options.group)
     save_cluster(console, part, "original", "before hroller run")
     try:
-        groups = plan_reboots(part, _rolling_options(console))
+        plan = plan_reboots(part, _rolling_options(console))
     except InputError as err:
         abort(str(err))
-    print_groups(console, groups)
+    console.verbose(2, plan.comparison)
+    print_groups(console, plan.groups)
     return 0
 
 

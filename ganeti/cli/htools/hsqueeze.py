@@ -39,7 +39,7 @@ def run(console: Console, arguments: list[str], environ: Mapping[str, str]) -> i
 
 def print_plan(console: Console, plan: SqueezePlan) -> None:
     """The nodes, one a line."""
-    if console.options.headers or plan.action is Action.NOTHING:
+    if console.options.headers:
         console.out(f"'{plan.action.value}'")
     for name in plan.nodes:
         console.out(plan.cluster.short(name))

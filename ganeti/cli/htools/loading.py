@@ -52,14 +52,18 @@ def tell_loaded(
     policy: int = 2,
     sizes: bool = False,
     groups: bool = False,
+    empty: bool = False,
 ) -> None:
     """
     What was read, and what is odd about it.
 
     @param tags: from which verbosity on the tags are told; C{policy} the policy and the suffix.
     @param sizes: whether to say how many nodes and instances there are, and with C{groups} groups.
+    @param empty: whether to say that there are no instances.
     """
     console.verbose(tags, f"Loaded cluster tags: {','.join(cluster.tags)}")
+    if empty and not cluster.instances:
+        console.verbose(2, "Cluster is empty.")
     print_policy(console, cluster, policy)
     if sizes:
         console.out(_size(cluster, groups))
