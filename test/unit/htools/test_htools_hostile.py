@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -32,9 +33,11 @@ from ganeti.htools.numbers import (
 )
 from ganeti.htools.policytext import POLICY_COLUMNS, format_policy, parse_policy
 from ganeti.htools.records import Policy, Range, Spec
+from ganeti.htools.requestexplanation import explain_request
 from ganeti.htools.requests import parse_request
 from ganeti.htools.rows import LARGEST, Row, amount, integer, natural
 from ganeti.htools.score import score
+from ganeti.htools.serving import serve
 from ganeti.htools.text import parse_text
 from ganeti.htools.textwriter import format_text
 from ganeti.model.templates import DiskTemplate
@@ -204,6 +207,52 @@ def random_place(value: Any, chance: random.Random) -> tuple[Any, Any]:
         if not isinstance(inner, dict | list) or not inner or chance.random() < 0.2:
             return value, key
         value = inner
+
+
+FIRST = DATA.instances[0]
+KINDS: list[dict[str, Any]] = [
+    {"type": "multi-allocate", "instances": [allocation("a"), allocation("b")]},
+    {
+        "type": "relocate",
+        "name": FIRST.name,
+        "relocate_from": [FIRST.secondary],
+        "required_nodes": 1,
+        "disk_space_total": 1,
+    },
+    {"type": "allocate-secondary", "name": FIRST.name},
+    {"type": "node-evacuate", "instances": [FIRST.name], "evac_mode": "all"},
+    {"type": "node-evacuate", "instances": [FIRST.name], "evac_mode": "primary-only"},
+    {"type": "change-group", "instances": [FIRST.name], "target_groups": []},
+]
+LIKELY = st.sampled_from(
+    [0, 1, 3, FIRST.name, FIRST.primary, FIRST.secondary, "plain", "ext", "diskless", "all", []]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 1 << 30),
+    values=st.lists(st.one_of(LIKELY, JUNK), min_size=1, max_size=3),
+)
+def test_answers(kind: dict[str, Any], seed: int, values: list[Any]) -> None:
+    """What can be read is answered and explained, or names what is not there."""
+    message, chance = json.loads(request_text(DATA, kind)), random.Random(seed)
+    for value in values:
+        inside = message["request"] if chance.random() < 0.5 else message["instances"]
+        if inside and isinstance(inside, dict | list):
+            where, key = random_place(inside, chance)
+            where[key] = copy.deepcopy(value)
+    try:
+        data, request = parse_request(json.dumps(message).encode())
+        assert request is not None
+        cluster = prepare(data)
+        answer, _after = serve(cluster, request)
+        assert explain_request(cluster, request)
+    except InputError as err:
+        one_line(err)
+    else:
+        assert answer.info
 
 
 @QUICK
