@@ -69,7 +69,7 @@ class Evacuator:
             return Evacuated(record.name, reason=reason)
         if facts.mirrored_external:
             if mode != "secondary-only":
-                return self._move_primary(instance, left)
+                return self._move_primary(instance, self.targets(instance, left))
             reason = f"Instances with disk template '{template}' can't execute change secondary"
             return Evacuated(record.name, reason=reason)
         match mode:
@@ -78,15 +78,18 @@ class Evacuator:
             case "secondary-only":
                 return self._replace_secondary(instance, left)
             case _:
-                return self._move_both(instance, left)
+                return self._move_both(instance, self.targets(instance, left))
 
     def targets(self, instance: int, left: set[int]) -> Ints:
         """The other online nodes of the instance's group that nobody leaves."""
         state = self.state
         own = {int(state.primary[instance]), int(state.secondary[instance])}
-        group = state.nodes.group[int(state.primary[instance])]
-        nodes = np.flatnonzero(state.nodes.online & (state.nodes.group == group))
+        nodes = self._online(int(state.nodes.group[state.primary[instance]]))
         return np.array([node for node in nodes if node not in own | left], dtype=np.intp)
+
+    def _online(self, group: int) -> Ints:
+        """The online nodes of a group."""
+        return np.flatnonzero(self.state.nodes.online & (self.state.nodes.group == group))
 
     def _fail_over(self, instance: int) -> Evacuated:
         state, record = self.state, self.state.cluster.instances[instance]
@@ -115,9 +118,8 @@ class Evacuator:
         after = int(state.primary[instance]), target
         return self._placed(instance, after, (replace_secondary(record, self.names[target]),))
 
-    def _move_primary(self, instance: int, left: set[int]) -> Evacuated:
+    def _move_primary(self, instance: int, nodes: Ints) -> Evacuated:
         state, record = self.state, self.state.cluster.instances[instance]
-        nodes = self.targets(instance, left)
         found = single_openings(state, instance, nodes, strict=self._strict(instance))
         best = found.best()
         if best is None:
@@ -126,8 +128,8 @@ class Evacuator:
         opcode = run_elsewhere(record, self.names[target])
         return self._placed(instance, (target, -1), (opcode,))
 
-    def _move_both(self, instance: int, left: set[int]) -> Evacuated:
-        record, nodes = self.state.cluster.instances[instance], self.targets(instance, left)
+    def _move_both(self, instance: int, nodes: Ints) -> Evacuated:
+        record = self.state.cluster.instances[instance]
         reason = "Can't find any good nodes for relocation: "
         if len(nodes) < 2:
             return Evacuated(record.name, reason=f"{reason}no nodes available")
@@ -152,33 +154,41 @@ class Evacuator:
             cluster.instances[instance].name, cluster.groups[index].name, names, opcodes
         )
 
-    def change_group(self, instances: Sequence[int], targets: Sequence[Group]) -> list[Evacuated]:
-        """To the best of the target groups; none given: of all others."""
-        return [self._change_group_of(instance, targets) for instance in instances]
+    def change_group(
+        self, instances: Sequence[int], targets: Sequence[Group], *, capacity_checks: bool = True
+    ) -> list[Evacuated]:
+        """
+        To the best of the target groups; none given: of all others.
 
-    def _change_group_of(self, instance: int, targets: Sequence[Group]) -> Evacuated:
+        No instance goes to a group that another one leaves.
+        """
         state, cluster = self.state, self.state.cluster
-        record = cluster.instances[instance]
-        own = cluster.nodes[int(state.primary[instance])].group
-        groups = [group for group in targets or cluster.groups if group.uuid != own]
+        left = {int(state.nodes.group[state.primary[instance]]) for instance in instances}
+        groups = [
+            group
+            for group in targets or cluster.groups
+            if cluster.group_index[group.uuid] not in left
+        ]
+        options = AllocationOptions(capacity_checks=capacity_checks)
+        return [self._change_group_of(instance, groups, options) for instance in instances]
+
+    def _change_group_of(
+        self, instance: int, groups: Sequence[Group], options: AllocationOptions
+    ) -> Evacuated:
+        record = self.state.cluster.instances[instance]
         if not TEMPLATES[record.template].mirrored:
             reason = f"Instances of type {record.template.value} cannot be relocated"
             return Evacuated(record.name, reason=reason)
-        usable = [group for group in groups if group.alloc_policy is not AllocPolicy.UNALLOCABLE]
-        if not usable:
-            what = "other group to move to" if not groups else "other group that takes instances"
-            return Evacuated(record.name, reason=f"There is no {what}")
-        count = 2 if int(state.secondary[instance]) >= 0 else 1
-        with lifted(state, instance, strict=self.strict) as newcomer:
-            search = GroupSearch(newcomer, record, count, AllocationOptions(capacity_checks=False))
-            answers = [search.answer(group) for group in usable]
-        best = best_answer(answers)
+        if not groups:
+            return Evacuated(record.name, reason="There is no other group to move to")
+        count = 2 if int(self.state.secondary[instance]) >= 0 else 1
+        with lifted(self.state, instance, strict=self.strict) as newcomer:
+            search = GroupSearch(newcomer, record, count, options)
+            answers = [search.answer(group) for group in groups]
+        unallocable = AllocPolicy.UNALLOCABLE
+        best = best_answer([each for each in answers if each.group.alloc_policy is not unallocable])
         if best is None:
             texts = [answer.text(self.names.__getitem__) for answer in answers]
             return Evacuated(record.name, reason=", ".join(texts))
-        names = [self.names[node] for node in best.nodes]
-        if count == 1:
-            opcode = run_elsewhere(record, names[0])
-            return self._placed(instance, (best.nodes[0], -1), (opcode,))
-        opcodes = replace_both(record, names[0], names[1])
-        return self._placed(instance, (best.nodes[0], best.nodes[1]), opcodes)
+        nodes = self._online(self.state.cluster.group_index[best.group.uuid])
+        return (self._move_primary if count == 1 else self._move_both)(instance, nodes)

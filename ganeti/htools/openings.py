@@ -84,12 +84,12 @@ def single_openings(state: State, instance: int, nodes: Ints, *, strict: bool) -
 
 
 def secondary_openings(state: State, instance: int, nodes: Ints, *, strict: bool) -> Openings:
-    """The nodes that could be its secondary one; none, when its primary one is offline."""
+    """The nodes that could be its secondary one; none, when its primary one has no memory."""
     primary, old = np.array([int(state.primary[instance])]), int(state.secondary[instance])
     forced = old >= 0 and not state.nodes.online[old]
     with lifted(state, instance, strict=strict) as newcomer:
         codes = copies(newcomer, primary, forced=forced)[nodes]
-        if not forced and not state.nodes.online[primary[0]]:
+        if not forced and newcomer.memory >= newcomer.limits.memory[primary[0]]:
             codes[codes == Code.FITS] = Code.MEMORY
         return Openings(nodes, codes, newcomer.pair_scores(primary, nodes))
 

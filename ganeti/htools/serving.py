@@ -187,7 +187,8 @@ def serve_change_group(
     groups = [cluster.groups[find_group(cluster, uuid)] for uuid in request.target_groups]
     state = State(cluster)
     evacuator = Evacuator(state, strict=not options.ignore_soft_errors)
-    return evacuated(evacuator.change_group(indexes, groups)), state.result()
+    moved = evacuator.change_group(indexes, groups, capacity_checks=options.capacity_checks)
+    return evacuated(moved), state.result()
 
 
 def evacuated(results: list[Evacuated]) -> Answer:
