@@ -34,6 +34,7 @@ from ganeti.model.templates import DiskTemplate
 pytestmark = pytest.mark.skipif(find_original("hbal") is None, reason=WHY_NOT)
 
 LIMIT_S = 60
+DATA = Path(__file__).parent / "htools"
 HEAD = ("comment", "reason")
 EXCLUSIVE = {"spindle_count": 3, "exclusive_storage": True, "cpu_speed": 1.0}
 STATUSES = ("ADMIN_down", "ADMIN_offline", "ERROR_down", "ERROR_nodedown", "ERROR_up", "USER_down")
@@ -247,3 +248,19 @@ def test_recorded_reports(folder: Path, data: str, xen: tuple[str, ...], missing
     path = folder / "mond.json"
     path.write_text(json.dumps(recorded))
     same_balance("-t", data, "--mond", f"--mond-data={path}", *xen)
+
+
+def test_allocation_with_measured_loads(folder: Path) -> None:
+    """hail answers the same with what daemons measured."""
+    request = (DATA / "allocate.json").read_text()
+    names = sorted(json.loads(request)["nodes"])
+    addresses = [f"{NETWORK}.{number}" for number in range(1, len(names) + 1)]
+    for name, address in zip(names, addresses, strict=True):
+        request = request.replace(f'"{name}"', f'"{address}"')
+    path = folder / "request.json"
+    path.write_text(request)
+    loads = {node: {"cpu-avg-load": busy(float(n % 4))} for n, node in enumerate(addresses)}
+    with monitored(loads):
+        theirs, ours = run_both("hail", "--mond", str(path))
+    assert ours.out != run_tool(OURS / "hail", [str(path)], LIMIT_S).out
+    assert (theirs.status, theirs.out) == (ours.status, ours.out)
