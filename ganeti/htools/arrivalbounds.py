@@ -13,7 +13,7 @@ from ganeti.htools.arrivals import (
 )
 from ganeti.htools.field import Field
 from ganeti.htools.refusals import Columns
-from ganeti.htools.slopes import Slope, Slopes, lowest_change
+from ganeti.htools.slopes import Slope, Slopes
 from ganeti.htools.tables import Floats, Ints
 
 # So many pairs of class and node are weighed at each step.
@@ -107,10 +107,9 @@ class ArrivalBounds(Arrivals):
     def _reserved_drift(self, old: Slope, new: Slope) -> Floats:
         """The same of reserved memory."""
         values, needed = self.field.reserved_values[self.field.targets], self.needed
-        low, high = float(values.min()), float(values.max())
-        least = np.array([lowest_change(low, one) for one in np.unique(needed).tolist()])
-        least = least[np.searchsorted(np.unique(needed), needed)]
-        most = np.maximum(needed * (2.0 * high + needed), 0.0)
+        low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+        grown = np.minimum(needed, -low)
+        least, most = grown * (2.0 * low + grown), needed * (2.0 * high + needed)
         steeper = new.squares - old.squares
         return np.minimum(steeper * least, steeper * most) + np.minimum(
             0.0, (new.sum - old.sum) * needed

@@ -197,7 +197,10 @@ def first_of(tried: list[Tried]) -> Found | None:
     order = list(SHAPES)
     best = []
     for kind, instances, targets, scores in tried:
-        for row, column in zip(*np.nonzero(scores <= limit), strict=True):
+        rows, columns = np.nonzero(scores <= limit)
+        if len(rows):
+            row = rows[instances[rows].argmin()]
+            column = columns[rows == row].min()
             key = (int(instances[row]), int(targets[column]), order.index(kind))
             best.append((key, float(scores[row, column])))
     (instance, target, number), score = min(best)
