@@ -117,14 +117,14 @@ class ArrivalBounds(Arrivals):
 
     def _sink(self, role: int, drift: Floats) -> None:
         """Lower the bounds: by the drift, and to what the nodes add that changed."""
-        nodes = np.flatnonzero(self.changed)
-        added = self.measure(role, self.every, nodes)
-        here = self.weighed(role, ALL, nodes, added)
-        for variant, values in enumerate(here):
-            bounds = self.bounds[role][variant]
+        for bounds in self.bounds[role]:
             bounds += drift[:, None]
-            least = values.min(axis=1)[:, None]
-            np.minimum(bounds, least, out=bounds)
+        # One by one: arrays with few columns are slow.
+        for node in np.flatnonzero(self.changed):
+            at = np.array([node])
+            here = self.weighed(role, ALL, at, self.measure(role, self.every, at))
+            for bounds, values in zip(self.bounds[role], here, strict=True):
+                np.minimum(bounds, values, out=bounds)
 
     def lowest(self, role: int) -> list[Floats]:
         return self.bounds[role]
