@@ -13,6 +13,7 @@ from ganeti.htools.deficit import Deficit
 from ganeti.htools.grouprefusal import spindles_of
 from ganeti.htools.records import Range, Spec
 from ganeti.htools.tables import Flags, Floats
+from ganeti.model.templates import DiskTemplate
 
 NOTHING = Spec(memory=1, cpus=1, disk=1, disk_count=0, nic_count=0, spindle_use=0)
 ANYTHING = Spec(
@@ -50,7 +51,8 @@ def offer_in(found: Candidates, group: int, bounds: Range) -> Offer | None:
     instance, survey = found.instance, found.survey
     least, most = bounds.least, bounds.most
     spindle_use = min(max(instance.spindle_use, least.spindle_use), most.spindle_use)
-    if not least.disk_count <= len(instance.disks) <= most.disk_count:
+    counts = instance.template is not DiskTemplate.DISKLESS
+    if counts and not least.disk_count <= len(instance.disks) <= most.disk_count:
         return None
     if found.exclusive(group) and spindles_of(instance, True) != spindle_use:
         return None

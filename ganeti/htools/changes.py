@@ -16,6 +16,7 @@ from ganeti.htools.records import Group, Node, Policy
 from ganeti.htools.shortage import number
 from ganeti.htools.state import State
 from ganeti.model.group import AllocPolicy
+from ganeti.model.templates import DiskTemplate
 
 
 class Change(Protocol):
@@ -190,13 +191,37 @@ class Widen(NamedTuple):
     """What is not allowed."""
 
     def apply(self, cluster: Cluster) -> Cluster:
-        """The group has that policy."""
-        return with_policy(cluster, self.group, self.policy)
+        """The group has these ranges."""
+        policy = group_policy(cluster, self.group)
+        return with_policy(
+            cluster, self.group, msgspec.structs.replace(policy, ranges=self.policy.ranges)
+        )
 
     def words(self, cluster: Cluster) -> str:
         """What the policy has to allow."""
         option = "gnt-group modify --ipolicy-bounds-specs"
         return f"let the policy of the group {self.group} allow {self.what} ({option})"
+
+
+class AllowTemplate(NamedTuple):
+    """Let a group's policy allow a disk template."""
+
+    group: str
+    template: DiskTemplate
+
+    def apply(self, cluster: Cluster) -> Cluster:
+        """The group has a policy with it, too."""
+        policy = group_policy(cluster, self.group)
+        templates = (*policy.templates, self.template)
+        return with_policy(
+            cluster, self.group, msgspec.structs.replace(policy, templates=templates)
+        )
+
+    def words(self, cluster: Cluster) -> str:
+        """Which, and how."""
+        option = "gnt-group modify --ipolicy-disk-templates"
+        template = self.template.value
+        return f"let the policy of the group {self.group} allow {template} ({option})"
 
 
 class Connect(NamedTuple):

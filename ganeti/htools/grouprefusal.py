@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from ganeti.htools.changes import Allow, Change, Connect, Widen
+from ganeti.htools.changes import Allow, AllowTemplate, Change, Connect, Widen
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.failures import Failure
 from ganeti.htools.records import Group, Instance, Policy, Range
 from ganeti.htools.specs import policy_failure
 from ganeti.model.group import AllocPolicy
+from ganeti.model.templates import DiskTemplate
 
 
 class Refusal(NamedTuple):
@@ -43,12 +44,18 @@ def group_refusals(
         text = f"the group {group.name} is not connected to the network {', '.join(networks)}"
         found.append(Refusal(text, Connect(group.name, networks), DECISION))
     policy = cluster.group_policy(group)
-    failure = policy_failure(instance, policy, exclusive)
+    sizes_only = msgspec.structs.replace(policy, templates=(instance.template,))
+    failure = policy_failure(instance, sizes_only, exclusive)
     if failure is not None:
         what, allowed = size_words(instance, failure, policy, exclusive)
         text = f"the policy of the group {group.name} forbids {what}: it allows {allowed}"
         wider = widened(policy, instance, exclusive)
         found.append(Refusal(text, Widen(group.name, wider, what), DECISION))
+    if instance.template not in policy.templates:
+        what = f"the disk template {instance.template.value}"
+        allowed = ", ".join(one.value for one in policy.templates) or "none"
+        text = f"the policy of the group {group.name} forbids {what}: it allows {allowed}"
+        found.append(Refusal(text, AllowTemplate(group.name, instance.template), DECISION))
     if group.alloc_policy is AllocPolicy.UNALLOCABLE and not named:
         text = f"the group {group.name} is unallocable"
         found.append(Refusal(text, Allow(group.name), DECISION))
@@ -94,9 +101,10 @@ def amounts(instance: Instance, exclusive: bool) -> list[tuple[str, int, int]]:
     found = [
         ("memory", instance.memory),
         ("cpus", instance.vcpus),
-        ("disk_count", len(instance.disks)),
         ("spindle_use", spindles_of(instance, exclusive)),
     ]
+    if instance.template is not DiskTemplate.DISKLESS:
+        found.append(("disk_count", len(instance.disks)))
     bounds = [(name, amount, amount) for name, amount in found]
     return bounds + ([("disk", min(sizes), max(sizes))] if sizes else [])
 

@@ -23,6 +23,7 @@ from ganeti.htools.shortage import (
     Shortage,
     at_node,
     disk_rules,
+    less_than,
     migration_rules,
     offline_rule,
     primary_rules,
@@ -68,11 +69,10 @@ class Survey:
     def __init__(self, newcomer: Newcomer, places: Places) -> None:
         self.newcomer, self.places = newcomer, places
         self.migration = migration_rules(newcomer, places.old)
-        stays = places.primary_stays
-        self.first_rules = [] if stays else [*self.migration, *primary_rules(newcomer)]
+        self.first_rules = self._rules_of_primary()
         self.second_rules = self._rules_of_copy()
         none = np.zeros(newcomer.state.nodes.count)
-        memory = none if stays else primary_memory(newcomer)
+        memory = self._memory_of_primary()
         self.first = deficit_of(self.first_rules, memory)
         self.second = deficit_of(self.second_rules, none)
         pair = (newcomer, places.primary, places.secondary)
@@ -88,6 +88,23 @@ class Survey:
         self._look()
         self.cost = self._cost()
         """By place: how far it is from fitting, in parts of what is asked."""
+
+    def _rules_of_primary(self) -> list[Rule]:
+        if not self.places.primary_stays:
+            return [*self.migration, *primary_rules(self.newcomer)]
+        if self.places.forced:
+            return []
+        # It stays where it is, and has to have room there.
+        newcomer = self.newcomer
+        return [less_than(Code.MEMORY, newcomer.memory, newcomer.limits.memory)]
+
+    def _memory_of_primary(self) -> Floats:
+        if not self.places.primary_stays:
+            return primary_memory(self.newcomer)
+        memory = np.zeros(self.newcomer.state.nodes.count)
+        for rule in self.first_rules:
+            memory = np.maximum(memory, rule.short)
+        return memory
 
     def _rules_of_copy(self) -> list[Rule]:
         if not len(self.places.secondary):

@@ -237,6 +237,18 @@ class SentenceTest(SynchronousTestCase):
             text,
         )
 
+    def test_template(self) -> None:
+        """A disk template that a policy forbids."""
+        cluster = even_cluster()
+        policy = msgspec.structs.replace(cluster.policy, templates=(DiskTemplate.PLAIN,))
+        text = why_not(even_cluster(policy=policy), drbd(), 2)
+        self.assertEqual(
+            "new fits nowhere: the policy of the group default forbids the disk template drbd: it "
+            "allows plain. Let the policy of the group default allow drbd (gnt-group modify "
+            "--ipolicy-disk-templates).",
+            text,
+        )
+
     def test_unallocable(self) -> None:
         """A group that takes nothing has to be opened."""
         text = why_not(even_cluster(alloc_policy=AllocPolicy.UNALLOCABLE), drbd(), 2)
