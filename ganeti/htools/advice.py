@@ -11,9 +11,10 @@ from ganeti.htools.allocation import AllocationOptions, allocate
 from ganeti.htools.ask import Ask
 from ganeti.htools.asking import Offer, nearest_offer
 from ganeti.htools.candidates import Candidates
-from ganeti.htools.changes import AddNodes, Change, Enlarge, MoveOff, merged
+from ganeti.htools.changes import Change, Enlarge, MoveOff, merged
 from ganeti.htools.cluster import Cluster, find_node
 from ganeti.htools.globaln1 import redundant
+from ganeti.htools.groupchanges import AddNodes
 from ganeti.htools.nodefailure import redundancy_changes
 from ganeti.htools.records import Instance
 from ganeti.htools.state import State

@@ -8,8 +8,8 @@ import numpy as np
 
 from ganeti.htools.ask import Ask, cut
 from ganeti.htools.candidates import Candidates
-from ganeti.htools.changes import Widen
 from ganeti.htools.deficit import Deficit
+from ganeti.htools.groupchanges import Widen
 from ganeti.htools.grouprefusal import spindles_of
 from ganeti.htools.records import Range, Spec
 from ganeti.htools.tables import Flags, Floats

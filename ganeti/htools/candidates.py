@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 
 from ganeti.htools.allocation import AllocationOptions
-from ganeti.htools.changes import BringBack, Change, Enlarge, Free, MoveOff, RaiseRatio
+from ganeti.htools.changes import BringBack, Change, Enlarge, Free, MoveOff
 from ganeti.htools.cluster import Cluster, find_group
 from ganeti.htools.deficit import Deficit
 from ganeti.htools.field import Field
 from ganeti.htools.globaln1 import failing_nodes
+from ganeti.htools.groupchanges import RaiseRatio
 from ganeti.htools.grouprefusal import Refusal, group_refusals
 from ganeti.htools.lost import loses_space
 from ganeti.htools.measures import WEIGHTS, measure

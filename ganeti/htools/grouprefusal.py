@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from ganeti.htools.changes import Allow, AllowTemplate, Change, Connect, Widen
+from ganeti.htools.changes import Change
 from ganeti.htools.cluster import Cluster
 from ganeti.htools.failures import Failure
+from ganeti.htools.groupchanges import Allow, AllowTemplate, Connect, Widen
 from ganeti.htools.records import Group, Instance, Policy, Range
 from ganeti.htools.specs import policy_failure
 from ganeti.model.group import AllocPolicy

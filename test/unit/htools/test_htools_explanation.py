@@ -14,9 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti.htools.allocation import AllocationOptions, allocate
 from ganeti.htools.ask import cut
 from ganeti.htools.candidates import allocation_candidates
-from ganeti.htools.changes import AddNodes, Free
+from ganeti.htools.changes import Free
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.explanation import explain_allocation, explanation_lines, why_not
+from ganeti.htools.groupchanges import AddNodes
 from ganeti.htools.newcomer import Code
 from ganeti.htools.records import ClusterData, Disk, Group, Instance, Node
 from ganeti.htools.shortage import primary_rules, secondary_rules
