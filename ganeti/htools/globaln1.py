@@ -110,32 +110,42 @@ def crowded(state: State, rows: Ints, primary: Ints, taken: Floats, first: bool)
     memory, disk = table.memory[rows], table.disk[rows]
     largest = Loner(float(memory.max()), float(disk.max()))
     count = np.bincount(primary, minlength=state.nodes.count)
-    roomy = plenty(state, largest, count, taken)
+    near = state.nodes.group[:, None] == state.nodes.group
+    # Those that are installed anew are not migrated.
+    lone = np.array([state.cluster.instances[row].template in LONE for row in rows.tolist()])
+    where = near if lone.all() else may_move(state)
+    roomy = plenty(state, largest, count, taken, where)
     bad = []
     for node in np.flatnonzero((count > 0) & ~roomy & state.nodes.online):
         mine = np.flatnonzero(primary == node)[::-1]
         loners = [Loner(float(memory[i]), float(disk[i])) for i in mine]
-        if not all_placed(state, int(node), loners, taken[node]):
+        if not all_placed(state, int(node), loners, taken[node], where[node]):
             bad.append(int(node))
             if first:
                 break
     return bad
 
 
-def plenty(state: State, largest: Loner, count: Ints, taken: Floats) -> Flags:
-    """Nodes that may fail even if all their instances were as large as the largest."""
+def plenty(state: State, largest: Loner, count: Ints, taken: Floats, where: Flags) -> Flags:
+    """
+    Nodes that may fail even if all their instances were as large as the largest.
+
+    @param where: [failed node, node]: which may take them.
+    """
     worst = taken.max(axis=0)
     fits = np.maximum(np.ceil((state.resources[MEM] - worst) / max(largest.memory, 1.0)) - 1, 0.0)
     if largest.disk > 0:
         by_disk = np.ceil(state.resources[DISK] / largest.disk) - 1
         fits = np.minimum(fits, np.maximum(by_disk, 0.0))
-    roomy: Flags = may_move(state) @ fits - fits >= count
+    roomy: Flags = where @ fits - fits >= count
     return roomy
 
 
-def all_placed(state: State, failed: int, loners: list[Loner], taken: Floats) -> bool:
-    """Whether they all find a place in the group, in the order they are, or the largest first."""
-    free = np.where(may_move(state)[failed], state.resources[MEM] - taken, -1.0)
+def all_placed(
+    state: State, failed: int, loners: list[Loner], taken: Floats, where: Flags
+) -> bool:
+    """Whether they all find a place there, in the order they are, or the largest first."""
+    free = np.where(where, state.resources[MEM] - taken, -1.0)
     free[failed] = -1.0
     disk = state.resources[DISK]
     largest_first = sorted(loners, reverse=True)

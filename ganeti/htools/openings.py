@@ -18,6 +18,7 @@ from ganeti.htools.tables import Floats, Ints
 
 # By which an instance moves to a pair of nodes.
 STEPS = (
+    "Failing over to the secondary",
     "Changing secondary to new primary",
     "Failing over to new primary",
     "Changing secondary to final secondary",
@@ -109,21 +110,28 @@ def failover_code(state: State, instance: int, *, strict: bool) -> Code:
 
 
 def pair_openings(state: State, instance: int, nodes: Ints, *, strict: bool) -> Openings:
-    """The pairs of nodes it could move to, with its own ones until the end."""
-    old, count = np.array([int(state.primary[instance])]), len(nodes)
+    """The pairs it could move to; from an offline primary node it goes to its secondary first."""
+    own, copy = int(state.primary[instance]), int(state.secondary[instance])
+    start, count = own if state.nodes.online[own] else copy, len(nodes)
     with lifted(state, instance, strict=strict) as newcomer:
-        as_copy, as_primary = copies(newcomer, old), newcomer.primary_codes()
-        as_primary = migratable(state, int(old[0]), as_primary)
-        first = np.where(as_copy == Code.FITS, as_primary, as_copy)[nodes]
+        refused = [copies(newcomer, np.array([start])), newcomer.primary_codes()]
+        refused[1] = migratable(state, start, refused[1])
+        if start != own:
+            away = migratable(state, own, np.zeros_like(refused[1]))[start]
+            refused.insert(0, np.full_like(refused[1], away))
         last = np.broadcast_to(newcomer.secondary_codes()[nodes], (count, count)).copy()
         if newcomer.counted:
             last[(last == Code.FITS) & newcomer.pair_n1(nodes[:, None], nodes)] = Code.N1
-        codes = np.where(first[:, None] == Code.FITS, last, first[:, None])
-        codes[np.arange(count), np.arange(count)] = Code.OFFLINE
         scores = newcomer.pair_scores(nodes[:, None], nodes)
-    step = np.where(as_copy == Code.FITS, np.where(as_primary == Code.FITS, 2, 1), 0)[nodes]
-    steps = tuple(np.repeat(step, count).tolist())
-    return Openings(np.repeat(nodes, count), codes.ravel(), scores.ravel(), steps)
+    first = np.stack(refused)[:, nodes]
+    step = (first != Code.FITS).argmax(axis=0)
+    met = (first == Code.FITS).all(axis=0)
+    codes = np.where(met[:, None], last, first[step, np.arange(count)][:, None])
+    codes[np.arange(count), np.arange(count)] = Code.OFFLINE
+    steps = np.where(met, len(STEPS) - 1, step + len(STEPS) - 1 - len(refused))
+    return Openings(
+        np.repeat(nodes, count), codes.ravel(), scores.ravel(), tuple(np.repeat(steps, count))
+    )
 
 
 def copies(newcomer: Newcomer, primary: Ints, *, forced: bool = False) -> Codes:
