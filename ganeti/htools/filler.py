@@ -17,7 +17,7 @@ from ganeti.htools.field import Field
 from ganeti.htools.newcomer import Code, Newcomer
 from ganeti.htools.places import by_score, count_failures, pair_codes
 from ganeti.htools.records import Instance, Spec
-from ganeti.htools.restarts import Restarts
+from ganeti.htools.restarts import Restarts, unrestartable
 from ganeti.htools.specs import policy_failure
 from ganeti.htools.state import State
 from ganeti.htools.tables import DISK, LOCAL, MEM, InstanceTable, Ints, instance_table
@@ -64,7 +64,7 @@ class Filler:
         """By new instance: its size's index, its nodes."""
         self._start()
         failing = self.state.nodes.online & self.state.failing()
-        self.groups = self._usable(failing if independent_groups else np.zeros_like(failing))
+        self.groups = self._usable(failing, independent_groups)
         careless = accept_existing_errors or independent_groups
         self.stopped = not self.groups or (bool(failing.any()) and not careless)
         self.restarts: Restarts | None = None
@@ -79,18 +79,26 @@ class Filler:
         self.state = State(self.cluster.with_instances([*self.cluster.instances, *[blank] * ROWS]))
         self.field = Field(self.state)
 
-    def _usable(self, failing: np.ndarray) -> dict[int, Ints]:
-        """By group: the nodes that instances may come to."""
+    def _usable(self, failing: np.ndarray, independent: bool) -> dict[int, Ints]:
+        """
+        By group: the nodes that instances may come to; none when all groups fail N+1.
+
+        @param independent: groups with nodes that may not fail are left out.
+        @raise InputError: there are too few.
+        """
         state, found = self.state, {}
-        some = False
+        bad = set(state.nodes.group[failing].tolist()) if independent else set()
+        if bad and len(bad) == len(self.cluster.groups):
+            return {}
+        if independent:
+            bad |= {int(state.nodes.group[node]) for node in unrestartable(state)}
         for index, group in enumerate(self.cluster.groups):
             mine = state.nodes.online & (state.nodes.group == index)
             if group.alloc_policy is AllocPolicy.UNALLOCABLE or mine.sum() < self.node_count:
                 continue
-            some = True
-            if not (failing & mine).any():
+            if index not in bad:
                 found[index] = np.flatnonzero(mine)
-        if not some:
+        if not found:
             few = "No online nodes" if self.node_count == 1 else "Not enough online nodes"
             raise InputError(few)
         return found

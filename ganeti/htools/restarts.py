@@ -58,8 +58,7 @@ class Restarts:
         alone = (secondary < 0) & (state.instances.as_primary[MEM, rows] < 0)
         for row, node in zip(rows[alone].tolist(), primary[alone].tolist(), strict=True):
             self.add(node, row)
-        bad = {*failing_nodes(state), *_homeless(state)}
-        self.broken = any(groups_of[node] in groups for node in bad)
+        self.broken = any(groups_of[node] in groups for node in unrestartable(state))
 
     def _note(self, loner: Loner) -> None:
         largest = self._largest
@@ -128,6 +127,11 @@ class Restarts:
             or spread_out(sorted(loners, reverse=True), free, disk)
             or packed(sorted(loners, reverse=True), free, disk)
         )
+
+
+def unrestartable(state: State) -> set[int]:
+    """The nodes that may not fail."""
+    return {*failing_nodes(state), *_homeless(state)}
 
 
 def _loner(state: State, row: int) -> Loner:

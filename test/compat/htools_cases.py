@@ -57,6 +57,16 @@ CASES = [
     "hspace -t small.data --tiered-alloc 40g,4g,4 -l 20 --machine-readable",
     "hspace -t small.data -l 3 --tiered-alloc 40g,8g,4",
     "hspace -t two-groups.data -l 3 --machine-readable",
+    "hspace --simulate p,5,100g,16g,4 --disk-template rbd --tiered-alloc 10g,2g,2 -l 60",
+    "hspace --simulate p,4,100g,8g,4 --disk-template drbd --tiered-alloc 10g,2g,2",
+    "hspace --simulate p,3,50g,8g,2,4 --disk-template plain --no-capacity-checks",
+    "hspace --simulate p,1,50g,8g,2 --disk-template drbd --machine-readable",
+    "hspace --simulate u,3,50g,8g,2 --disk-template plain",
+    "hspace -t exclusive.data --disk-template drbd --machine-readable --spindle-use 0",
+    "hspace -t ranges.data --disk-template plain --machine-readable --independent-groups -l 3",
+    "hroller -t rolling.data -v --offline-maintenance",
+    "hroller -t two-groups.data --full-evacuation --print-moves",
+    "hsqueeze -t shared.data --minimal-resources=50 -C --no-headers",
 ]
 
 
