@@ -14,30 +14,11 @@ from ganeti.htools.field import Field
 from ganeti.htools.groupsearch import AllocationOptions, GroupAnswer, GroupSearch, best_answer
 from ganeti.htools.lost import loses_space
 from ganeti.htools.newcomer import Newcomer
-from ganeti.htools.places import (
-    by_score,
-    count_failures,
-    pair_at,
-    pair_codes,
-    pair_scores,
-    single_scores,
-)
 from ganeti.htools.records import Instance
 from ganeti.htools.state import State
 from ganeti.model.group import AllocPolicy
 
-__all__ = [
-    "Allocation",
-    "AllocationOptions",
-    "Failure",
-    "allocate",
-    "by_score",
-    "count_failures",
-    "pair_at",
-    "pair_codes",
-    "pair_scores",
-    "single_scores",
-]
+__all__ = ["Allocation", "AllocationOptions", "Failure", "allocate"]
 
 
 USUAL = AllocationOptions()

@@ -8,7 +8,6 @@ from support.placement import make_cluster
 from support.randomclusters import random_cluster
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti.htools.allocation import pair_scores, single_scores
 from ganeti.htools.capacity import CapacityOptions, fill, fill_tiered, lowered, new_instance
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.errors import InputError
@@ -17,6 +16,7 @@ from ganeti.htools.field import Field
 from ganeti.htools.loaders import Hints
 from ganeti.htools.loaders.simulation import load
 from ganeti.htools.newcomer import Newcomer
+from ganeti.htools.places import pair_scores, single_scores
 from ganeti.htools.records import Instance, Spec
 from ganeti.htools.state import State
 from ganeti.htools.tables import Floats
