@@ -175,11 +175,11 @@ def test_slow_daemon() -> None:
     never = threading.Event()
     with monitored({NODES[0]: {"cpu-avg-load": busy(1)}, NODES[1]: {"cpu-avg-load": never}}):
         start = time.monotonic()
-        answers = ask_nodes(NODES[:2], "cpu-avg-load", str, limit_s=0.3)
-        assert time.monotonic() - start < 2
+        answers = ask_nodes(NODES[:2], "cpu-avg-load", str, limit_s=1.5)
+        assert time.monotonic() - start < 20
         never.set()
     assert isinstance(answers[NODES[0]], bytes)
-    assert str(answers[NODES[1]]) == "no answer within 0.3 seconds"
+    assert str(answers[NODES[1]]) == "no answer within 1.5 seconds"
 
 
 def test_slow_resolver() -> None:
@@ -191,7 +191,7 @@ def test_slow_resolver() -> None:
             never.wait(10)
         raise ResolverError(name, 2, "unknown name")
 
-    answers = ask_nodes(["slow", "nobody"], "cpu-avg-load", resolve, limit_s=0.2)
+    answers = ask_nodes(["slow", "nobody"], "cpu-avg-load", resolve, limit_s=1.0)
     never.set()
     assert "no answer within" in str(answers["slow"])
     assert "unknown name" in str(answers["nobody"])
