@@ -168,8 +168,8 @@ _TABLE = (
         "max-cpu",
         "Most virtual CPUs for each real one; else what the cluster's policies say",
         metavar="RATIO",
-        parse=numbers.parse_ratio,
-        what="parsing max-cpu",
+        parse=values.parse_positive,
+        what="the max-cpu ratio",
         completion="float",
     ),
     Opt(

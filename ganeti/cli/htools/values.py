@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ganeti.htools.numbers import BadValue, parse_natural, parse_size
+from ganeti.htools.numbers import BadValue, parse_natural, parse_ratio, parse_size
 
 
 class SizeSpec(NamedTuple):
@@ -56,6 +56,14 @@ def parse_template(text: str, _what: str) -> str:
     if text not in tuple(DiskTemplate):
         raise BadValue(f"'{text}' is no disk template: use one of {', '.join(DiskTemplate)}")
     return text
+
+
+def parse_positive(text: str, what: str) -> float:
+    """A number above 0."""
+    number = parse_ratio(text, what)
+    if not number:
+        raise BadValue(f"{what}: expected more than 0")
+    return number
 
 
 def parse_size_spec(text: str, what: str) -> SizeSpec:
