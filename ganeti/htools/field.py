@@ -124,20 +124,10 @@ class Field:
         self.counts = sum(WEIGHTS[name] * values[name] for name in COUNTS)
         self.score = sum(weight * values[name] for name, weight in WEIGHTS.items())
 
-    def renew_spreads(self) -> None:
-        """Take over what changed in the table of instances."""
-        self.spreads = make_spreads(self.state)
-
     def refresh_for_newcomers(self) -> None:
-        """Take over what an instance without tags changed that is new; no moves can be tried."""
-        state = self.state
-        for spread in self.spreads:
-            spread.refresh(state)
+        """Take over what new instances changed in limits and reserves; no moves can be tried."""
         self._refresh_reserved()
         self._refresh_limits()
-        failing = float((state.primaries + state.secondaries) @ state.fails_n1())
-        self.counts += WEIGHTS["n1_cnt"] * (failing - self.values["n1_cnt"])
-        self.values["n1_cnt"] = failing
 
     def _refresh_reserved(self) -> None:
         """The sums of reserved memory."""

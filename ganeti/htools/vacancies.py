@@ -121,7 +121,7 @@ class Vacancies:
         scores = np.zeros((len(primary), len(secondary)))
         squares = self._squares[:, None] + self._added(own, primary)
         means = self._means[:, None] + own / count
-        more, shift = self._added_copies(copy, secondary), copy / count
+        more, shift = self._added(copy, secondary), copy / count
         for metric, weight in enumerate(self.weights):
             if copy[metric].any():
                 mean = means[metric][:, None] + shift[metric]
@@ -130,9 +130,6 @@ class Vacancies:
                 mean = means[metric]
                 scores += weight * root(squares[metric] - mean * mean)[:, None]
         return scores + self.failing_primary(primary)[:, None]
-
-    def _added_copies(self, copy: Floats, nodes: Ints) -> Floats:
-        return self._added(copy, nodes)
 
     def reserved_least(self, nodes: Ints) -> Floats:
         """By node: what is reserved there when nothing is yet for the primary node."""
