@@ -12,7 +12,7 @@ from ganeti.cli.htools.loading import build_settings, measure_loads, tell_warnin
 from ganeti.cli.htools.saving import save_cluster
 from ganeti.errors import GanetiError
 from ganeti.htools.cluster import Cluster, find_node, prepare
-from ganeti.htools.errors import InputError
+from ganeti.htools.errors import InputError, UnknownName
 from ganeti.htools.loaders import Hints, Source, load
 from ganeti.htools.loaders.textfile import read_file
 from ganeti.htools.requests import Request, parse_request
@@ -73,11 +73,20 @@ def read_request(console: Console, path: str) -> tuple[Cluster, Request]:
         raise InputError(f"{path}: {err}" if path not in str(err) else str(err)) from err
     if request is None:
         raise InputError(f"{path}: there is no request in it")
+    source = path
     if options.text_data is not None:
-        data = load(Source("text", options.text_data), Hints(memory))
+        source = options.text_data
+        data = load(Source("text", source), Hints(memory))
     elif options.simulate:
+        source = "--simulate"
         data = load(Source("simulate", options.simulate), Hints(memory))
-    return prepare(data, build_settings(options)), request
+    settings = build_settings(options)
+    try:
+        return prepare(data, settings), request
+    except UnknownName:
+        raise
+    except InputError as err:
+        raise InputError(f"{source}: {err}") from err
 
 
 def _full_names(cluster: Cluster, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
