@@ -28,7 +28,13 @@ def random_cluster(seed: int, *, tags: bool = True, offline: bool = True) -> Clu
         random_instance(chance, number, count, tags) for number in range(chance.randint(1, 24))
     ]
     nodes = [
-        random_node(chance, number, instances, exclusive, offline and chance.random() < 0.15)
+        random_node(
+            chance,
+            number,
+            instances,
+            exclusive or (seed % 4 == 1 and number % 2 == 0),
+            offline and chance.random() < 0.15,
+        )
         for number in range(count)
     ]
     group = Group(name="default", uuid="uuid-1")
