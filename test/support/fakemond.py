@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +84,8 @@ def busy(cpu_total: float) -> dict[str, Any]:
 def monitored(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Daemon]]:
     """Daemons by the node's name, which is its address."""
     daemons = {}
+    lock = open(f"{tempfile.gettempdir()}/ganeti-test-mond.lock", "w")  # noqa: SIM115
+    fcntl.flock(lock, fcntl.LOCK_EX)  # their port is fixed, and other tests use it, too
     try:
         for address, collectors in nodes.items():
             daemons[address] = Daemon(address, collectors)
@@ -91,3 +95,4 @@ def monitored(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Daem
         for daemon in daemons.values():
             daemon.shutdown()
             daemon.server_close()
+        lock.close()
