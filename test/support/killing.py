@@ -25,6 +25,8 @@ SETTLE_S = 1.3
 """In which projections, copies and the nodes' forgetting follow the end of a job."""
 LATE_S = 5.0
 """In which they do on a machine that is busy; only waited for when a place was not reached."""
+DYING_S = 1.0
+"""In which a kill takes effect that was decided before the place was disarmed."""
 TRIES = 3
 FILES_EVERY = 8
 """After so many kills the audit waits for the files that show the configuration, too."""
@@ -252,7 +254,7 @@ class Killer:
         finally:
             process.kill()
             process.wait()
-        if not died and cluster.pid(victim.node, victim.daemon) is None:
+        if not died and self._is_gone(victim):
             died = point.name in cluster.last_places(victim.node, victim.daemon)  # at last
             if cluster.start_member(victim.node, victim.daemon) and not died:
                 row.problems.append(f"#{point.count}: the daemon ended by itself")
@@ -273,6 +275,10 @@ class Killer:
             row.killed += 1
             row.outcomes["done" if done else "undone"] += 1
         return died
+
+    def _is_gone(self, victim: Victim) -> bool:
+        """Whether it has ended after all, now that nothing is armed."""
+        return wait_for(lambda: self.cluster.pid(victim.node, victim.daemon) is None, DYING_S)
 
     def _audit_while_dead(self, row: Row, point: Point) -> None:
         found = problems_at_rest(self.cluster, self._told(), may_owe=True, files=False)

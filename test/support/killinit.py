@@ -10,7 +10,7 @@ from pathlib import Path
 from ganeti.paths import MASTERD, NODED
 from support.audit import Acknowledged
 from support.forkserver import ForkServer
-from support.killing import LATE_S, SETTLE_S, Point, Row, Table, Victim, points_of
+from support.killing import DYING_S, LATE_S, SETTLE_S, Point, Row, Table, Victim, points_of
 from support.observe import problems_at_rest
 from support.ready import INIT
 from support.virtualcluster import Ran, VirtualCluster, wait_for
@@ -62,7 +62,7 @@ def _kill_at(cluster: VirtualCluster, victim: Victim, point: Point, row: Row) ->
     if died and process.poll() is None:
         cluster.start(victim.node, victim.daemon)
     stdout, stderr = process.communicate(timeout=90)
-    died = died or cluster.pid(victim.node, victim.daemon) is None  # at last
+    died = died or wait_for(lambda: cluster.pid(victim.node, victim.daemon) is None, DYING_S)
     ran = Ran(INIT, process.returncode, stdout, stderr, 0.0)
     row.killed += died
     row.outcomes["done" if ran.status == 0 else "failed"] += 1
