@@ -6,6 +6,7 @@ Instances of the same sizes and tags are one class.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class Added(NamedTuple):
     reserved_squares: Floats | None
 
 
-class Arrivals:
+class Arrivals(ABC):
     """What nodes as targets add; the two ways to know it for all classes are below."""
 
     classes: Ints
@@ -56,21 +57,21 @@ class Arrivals:
             each = amounts[:, :, self.first].reshape(-1, len(self.first)).T
             self.amounts.append(np.hstack([each, each * each]))
 
+    @abstractmethod
     def refresh(self, at: Columns) -> None:
         """Take over what changed on these nodes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weigh(self, slopes: Slopes) -> None:
         """Take over the slopes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lowest(self, role: int) -> list[Floats]:
         """[class, locality of the other node], by variant: no target adds less."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, role: int, classes: Ints) -> list[Floats]:
         """[class, node], by variant: what each target adds; infinite: refused."""
-        raise NotImplementedError
 
     def measure(self, role: int, classes: Ints, at: Columns) -> Added:
         """What does not depend on slopes."""

@@ -14,6 +14,7 @@ from ganeti.model.job import Job, is_final
 from ganeti.model.reservation import Reservation, ReservationKind
 from ganeti.opcodes.base import op_id
 from ganeti.opcodes.instance import OpInstanceCreate
+from ganeti.operations.allocators.answers import chosen_places
 from ganeti.operations.allocators.requests import (
     Allocate,
     AllocatorRequest,
@@ -53,18 +54,22 @@ class Promises:
 
     def add(self, job_id: int, request: AllocatorRequest, answer: Answer) -> None:
         """Remember where new instances go."""
-        if isinstance(request, Allocate):
-            self._add_one(job_id, request, answer.result)
-        elif isinstance(request, MultiAllocate):
-            wanted = {one.name: one for one in request.instances}
-            placed, _ = answer.result  # type: ignore[misc]
-            for name, nodes in placed:  # type: ignore[has-type]
-                self._add_one(job_id, wanted[name], nodes, several=True)
+        match request:
+            case Allocate():
+                wanted: tuple[Allocate, ...] = (request,)
+            case MultiAllocate():
+                wanted = request.instances
+            case _:
+                return
+        places = chosen_places(request, answer)
+        several = isinstance(request, MultiAllocate)
+        for one in wanted:
+            if one.name in places:
+                self._add_one(job_id, one, places[one.name], several=several)
 
     def _add_one(
-        self, job_id: int, request: Allocate, nodes: object, *, several: bool = False
+        self, job_id: int, request: Allocate, nodes: tuple[str, ...], *, several: bool
     ) -> None:
-        assert isinstance(nodes, list | tuple)
         asked = parse(request)
         assert isinstance(asked, AllocateRequest)
         runs = several or self._keeps_memory(job_id, request.name)

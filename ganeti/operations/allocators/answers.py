@@ -45,6 +45,7 @@ class _OpCode(Struct, frozen=True, kw_only=True):
 Jobs = tuple[tuple[_OpCode, ...], ...]
 Moved = tuple[tuple[str, str, tuple[str, ...]], ...]
 Failed = tuple[tuple[str, str], ...]
+_Places = tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]
 
 
 class _Senseless(Exception):
@@ -71,6 +72,21 @@ def read_answer(body: bytes, name: str, request: AllocatorRequest, config: Confi
             f"Can't use the answer of the instance allocator '{name}': {err};"
             + (f" it was: {said}" if said.strip() else " it was empty")
         ) from err
+
+
+def chosen_places(request: AllocatorRequest, answer: Answer) -> dict[str, tuple[str, ...]]:
+    """
+    Where new instances go: by name the nodes, the primary one first.
+
+    @param answer: a success, to that request; others than for new instances have no places.
+    """
+    match request:
+        case Allocate():
+            return {request.name: msgspec.convert(answer.result, tuple[str, ...])}
+        case MultiAllocate():
+            return dict(msgspec.convert(answer.result, _Places)[0])
+        case _:
+            return {}
 
 
 def _decode(body: bytes, kind: type[_Response]) -> _Response:
@@ -110,9 +126,8 @@ def _check_known(nodes: Sequence[str], config: Configuration) -> None:
 
 
 def _check_places(result: Any, request: MultiAllocate, config: Configuration) -> None:
-    kind = tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]
     shape = "is not [[[instance, [node, ...]], ...], [instance, ...]]"
-    placed, failed = _typed(result, kind, shape)
+    placed, failed = _typed(result, _Places, shape)
     wanted = {one.name: one.required_nodes for one in request.instances}
     told = [name for name, _ in placed] + list(failed)
     if sorted(told) != sorted(wanted):

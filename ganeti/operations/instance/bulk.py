@@ -17,6 +17,7 @@ from ganeti.model.locks import Level, shared
 from ganeti.model.state import State
 from ganeti.opcodes.complaints import explain
 from ganeti.opcodes.instance import OpInstanceCreate, OpInstanceMultiAlloc
+from ganeti.operations.allocators.answers import chosen_places
 from ganeti.operations.allocators.naming import allocator_name
 from ganeti.operations.allocators.requests import MultiAllocate
 from ganeti.operations.instance.create_request import check_new_name, read_request
@@ -70,7 +71,7 @@ class InstanceMultiAlloc(Unit[OpInstanceMultiAlloc, MultiAllocPlan]):
                 f"Can't compute nodes using iallocator '{allocator}': {answer.info}",
                 ErrorCode.NO_RESOURCES,
             )
-        return self._placed(ops, allocator, answer)
+        return self._placed(ops, allocator, chosen_places(request, answer))
 
     def _definitions(self) -> tuple[OpInstanceCreate, ...]:
         """
@@ -94,11 +95,13 @@ class InstanceMultiAlloc(Unit[OpInstanceMultiAlloc, MultiAllocPlan]):
         return name
 
     def _placed(
-        self, ops: Sequence[OpInstanceCreate], allocator: str, answer: Answer
+        self,
+        ops: Sequence[OpInstanceCreate],
+        allocator: str,
+        placed: Mapping[str, tuple[str, ...]],
     ) -> MultiAllocPlan:
         """Those that were given nodes, with them."""
         config = self.job.snapshot().config
-        placed: dict[str, Sequence[str]] = dict(answer.result[0])  # type: ignore[index]
         found, failed = [], []
         for op in ops:
             name = check_new_name(config, op.instance_name)
