@@ -13,6 +13,7 @@ from ganeti.htools.reading import LARGEST, Reader
 from ganeti.htools.records import ClusterData, Disk, Group, Instance, Node, Policy, Range, Spec
 from ganeti.model.group import AllocPolicy
 from ganeti.model.templates import DiskTemplate
+from ganeti.utils.resolving import resolved
 
 T = TypeVar("T")
 
@@ -209,7 +210,7 @@ def typed(one: Reader, kind: type[T]) -> T:
     @raise InputError: names the key that is wrong.
     """
     try:
-        return msgspec.convert(one.value, kind)
+        return msgspec.convert(one.value, resolved(kind))
     except msgspec.ValidationError as err:
         what, _at, path = str(err).partition(" - at `$")
         key = path.rstrip("`").lstrip(".")

@@ -28,6 +28,9 @@ from ganeti.htools.requests import (
 )
 from ganeti.htools.serving import USUAL, Options, serve
 from ganeti.model.templates import TEMPLATES, DiskTemplate
+from ganeti.utils.resolving import resolved
+
+_Moves = tuple[list[tuple[str, str, list[str]]], list[tuple[str, str]], list[object]]
 
 
 def explain_request(
@@ -157,9 +160,7 @@ def explain_moves(
 ) -> list[str]:
     """Several instances that move; those that cannot are told in full, as things are at the end."""
     answer, after = serve(cluster, request, options)
-    moved, failed, _jobs = msgspec.convert(
-        answer.result, tuple[list[tuple[str, str, list[str]]], list[tuple[str, str]], list[object]]
-    )
+    moved, failed, _jobs = msgspec.convert(answer.result, resolved(_Moves))
     lines = [f"{answer.info}."]
     for name, group, nodes in moved:
         where = "/".join(cluster.short(node) for node in nodes)

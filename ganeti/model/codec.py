@@ -14,6 +14,7 @@ import msgspec
 
 from ganeti.errors import ParseError
 from ganeti.model.secret import Secret
+from ganeti.utils.resolving import resolved
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 def _decoder(wanted: Any) -> msgspec.json.Decoder[Any]:
     if wanted not in _decoders:
-        _decoders[wanted] = msgspec.json.Decoder(wanted, dec_hook=_from_plain)
+        _decoders[wanted] = msgspec.json.Decoder(resolved(wanted), dec_hook=_from_plain)
     return _decoders[wanted]
 
 
@@ -77,7 +78,7 @@ def convert(obj: Any, wanted: Any) -> Any:
     @raise ParseError: a field is missing or ill-typed; the text names it.
     """
     try:
-        return msgspec.convert(obj, wanted, dec_hook=_from_plain)
+        return msgspec.convert(obj, resolved(wanted), dec_hook=_from_plain)
     except (msgspec.ValidationError, RecursionError) as err:
         raise ParseError(_explain(wanted, err)) from err
 

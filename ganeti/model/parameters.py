@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ganeti.errors import TypeEnforcementError, UnitParseError
+from ganeti.utils.resolving import resolved
 from ganeti.utils.text import parse_unit
 
 CompleteT = TypeVar("CompleteT", bound=Struct)
@@ -319,7 +320,7 @@ def change_complete(
 
 def _record(values: Mapping[str, Any], record: type[PartialT]) -> PartialT:
     try:
-        return msgspec.convert(values, record)
+        return msgspec.convert(values, resolved(record))
     except msgspec.ValidationError as err:
         why, _, name = str(err).partition(" - at `$.")
         name = name.rstrip("`")

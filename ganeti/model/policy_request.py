@@ -20,6 +20,7 @@ from ganeti.model.policy import (
     std_problems,
 )
 from ganeti.model.templates import DiskTemplate
+from ganeti.utils.resolving import resolved
 
 SPEC_TYPES: Mapping[str, ParameterType] = {
     "cpu-count": ParameterType.INT,
@@ -176,7 +177,7 @@ def parse_templates(given: Any) -> tuple[DiskTemplate, ...]:
     @raise OpPrereqError: there is no such template.
     """
     try:
-        found = msgspec.convert(given, tuple[DiskTemplate, ...])
+        found = msgspec.convert(given, resolved(tuple[DiskTemplate, ...]))
     except msgspec.ValidationError as err:
         raise _wrong(
             f"Invalid disk templates of the instance policy {given!r}:"

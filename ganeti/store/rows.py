@@ -14,6 +14,7 @@ import msgspec
 
 from ganeti import errors
 from ganeti.model.delta import Kind
+from ganeti.utils.resolving import resolved
 
 OBJECT_TABLES: tuple[str, ...] = ("cluster", *(kind.value for kind in Kind))
 """One table per kind of object that is addressed by uuid."""
@@ -91,10 +92,10 @@ class _LineKey(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
 
 
-_decode_body = msgspec.json.Decoder(tuple[_Change, ...]).decode
-_decode_uuid = msgspec.json.Decoder(_ObjectKey).decode
-_decode_job_id = msgspec.json.Decoder(_JobKey).decode
-_decode_serial = msgspec.json.Decoder(_LineKey).decode
+_decode_body = msgspec.json.Decoder(resolved(tuple[_Change, ...])).decode
+_decode_uuid = msgspec.json.Decoder(resolved(_ObjectKey)).decode
+_decode_job_id = msgspec.json.Decoder(resolved(_JobKey)).decode
+_decode_serial = msgspec.json.Decoder(resolved(_LineKey)).decode
 
 
 @dataclass(frozen=True, slots=True)

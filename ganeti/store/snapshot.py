@@ -21,6 +21,7 @@ from ganeti.store import rows, schema, sqlite
 from ganeti.store.database import Database
 from ganeti.store.entry import Position
 from ganeti.utils import failpoints
+from ganeti.utils.resolving import resolved
 
 PART_BYTES = 480 << 10
 """A part ends with the row that exceeds this."""
@@ -54,7 +55,7 @@ class SnapshotPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SnapshotPart).decode
+_decode = msgspec.msgpack.Decoder(resolved(SnapshotPart)).decode
 
 
 class SnapshotReader:

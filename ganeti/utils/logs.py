@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from contextvars import ContextVar
 from typing import IO, cast
@@ -45,10 +46,19 @@ def format_line(event: LogEvent) -> str | None:
     return f"{head} [{event.get('log_namespace', '-')}] {body}\n"
 
 
+class _Log(LogFile):
+    """Has the last words, too: where each thread was when the process crashed."""
+
+    def _openFile(self) -> None:
+        """Called again for the next part."""
+        super()._openFile()  # type: ignore[no-untyped-call]
+        faulthandler.enable(self._file)
+
+
 def open_log(path: str) -> IO[str]:
-    """A log file that is kept from growing without limit; old parts get numbers."""
+    """The process's log; kept from growing without limit; old parts get numbers."""
     folder, name = os.path.split(path)
-    stream = LogFile(
+    stream = _Log(  # type: ignore[no-untyped-call]
         name,
         folder,
         rotateLength=_ROTATE_BYTES,

@@ -15,6 +15,7 @@ import msgspec
 
 from ganeti.htools.errors import InputError
 from ganeti.htools.rows import LARGEST, shown
+from ganeti.utils.resolving import resolved
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -31,7 +32,7 @@ def value(row: Row, field: str, kind: type[T], what: str) -> T:
     @raise InputError: it is of another kind, or not there.
     """
     try:
-        return msgspec.convert(row.get(field), kind)
+        return msgspec.convert(row.get(field), resolved(kind))
     except msgspec.ValidationError as err:
         raise refuse(row, field, what, str(err)) from err
 

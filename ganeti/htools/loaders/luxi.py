@@ -19,6 +19,7 @@ from ganeti.htools.loaders.cells import Row
 from ganeti.htools.loaders.nodeanswers import NODE_FIELDS
 from ganeti.htools.records import ClusterData
 from ganeti.luxi.client import Client
+from ganeti.utils.resolving import resolved
 
 
 class _Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ def _query(client: Client, what: str, fields: tuple[str, ...]) -> list[Row]:
 
 def _convert(answer: Any, kind: Any, what: str) -> Any:
     try:
-        return msgspec.convert(answer, kind)
+        return msgspec.convert(answer, resolved(kind))
     except msgspec.ValidationError as err:
         raise _not_understood(what, str(err)) from err
 

@@ -17,6 +17,7 @@ from ganeti.htools.cluster import Cluster
 from ganeti.htools.cpuloads import share_totals, take_loads
 from ganeti.htools.errors import InputError
 from ganeti.htools.rows import LARGEST, shown
+from ganeti.utils.resolving import resolved
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ def parse_reports(body: bytes) -> tuple[NodeReports, ...]:
 
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=resolved(kind))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as err:
         raise InputError(" ".join(str(err).split())) from err
 
@@ -99,7 +100,7 @@ def _convert(data: Any, kind: type[T]) -> T:
     if isinstance(data, dict) and isinstance(data.get("error"), str):
         raise InputError(shown(data["error"])[1:-1])
     try:
-        return msgspec.convert(data, kind)
+        return msgspec.convert(data, resolved(kind))
     except msgspec.ValidationError as err:
         raise InputError(str(err)) from err
 

@@ -16,6 +16,7 @@ from ganeti.htools.loaders.answers import Answers, build_cluster
 from ganeti.htools.loaders.cells import Row, value
 from ganeti.htools.loaders.fetching import fetch
 from ganeti.htools.records import ClusterData
+from ganeti.utils.resolving import resolved
 
 PORT = 5080
 LIMIT_S = 120.0
@@ -52,7 +53,7 @@ def _get(url: str, path: str, kind: type[T]) -> T:
     whole = url.rstrip("/") + path
     try:
         body = fetch(_connection(url), path, limit_s=LIMIT_S, largest=LARGEST_ANSWER)
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=resolved(kind))
     except InputError as err:
         raise InputError(f"{whole}: {err}") from err
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:

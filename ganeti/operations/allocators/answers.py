@@ -18,6 +18,7 @@ from ganeti.operations.allocators.requests import (
     MultiAllocate,
     Relocate,
 )
+from ganeti.utils.resolving import resolved
 from ganeti.utils.text import printable_line
 
 OPCODES: Final = frozenset(
@@ -82,16 +83,16 @@ def chosen_places(request: AllocatorRequest, answer: Answer) -> dict[str, tuple[
     """
     match request:
         case Allocate():
-            return {request.name: msgspec.convert(answer.result, tuple[str, ...])}
+            return {request.name: msgspec.convert(answer.result, resolved(tuple[str, ...]))}
         case MultiAllocate():
-            return dict(msgspec.convert(answer.result, _Places)[0])
+            return dict(msgspec.convert(answer.result, resolved(_Places))[0])
         case _:
             return {}
 
 
 def _decode(body: bytes, kind: type[_Response]) -> _Response:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=resolved(kind))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         raise _Senseless(str(err)) from err
 
@@ -147,6 +148,6 @@ def _check_moves(result: Any, config: Configuration) -> None:
 
 def _typed(result: Any, kind: Any, why_not: str) -> Any:
     try:
-        return msgspec.convert(result, kind)
+        return msgspec.convert(result, resolved(kind))
     except msgspec.ValidationError as err:
         raise _Senseless(f"its result {why_not}: {err}") from err

@@ -16,6 +16,7 @@ from ganeti.model.parameters import (
     own_values,
     parse_ndparams,
 )
+from ganeti.utils.resolving import resolved
 
 
 def node_ndparams(given: Mapping[str, Any]) -> PartialNdParams:
@@ -43,4 +44,4 @@ def changed_ndparams(old: PartialNdParams, given: Mapping[str, Any]) -> PartialN
     forgotten = {name for name, value in given.items() if value in (DEFAULT, None)}
     wanted = node_ndparams({k: v for k, v in given.items() if k not in forgotten})
     kept = {name: value for name, value in own_values(old).items() if name not in forgotten}
-    return msgspec.convert(kept | own_values(wanted), PartialNdParams)
+    return msgspec.convert(kept | own_values(wanted), resolved(PartialNdParams))

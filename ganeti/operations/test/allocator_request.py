@@ -27,6 +27,7 @@ from ganeti.operations.allocators.requests import (
 )
 from ganeti.operations.instance.create_request import check_new_name
 from ganeti.operations.instance.spec import secondary_nodes
+from ganeti.utils.resolving import resolved
 
 MAX_COUNT = 10_000
 """New instances that one request may ask for."""
@@ -95,7 +96,7 @@ def _new_instance(config: Configuration, op: OpTestAllocator, name: str) -> Allo
 
 def _wished_disk(place: int, given: Any) -> _WishedDisk:
     try:
-        return msgspec.convert(given, _WishedDisk)
+        return msgspec.convert(given, resolved(_WishedDisk))
     except msgspec.ValidationError as err:
         raise OpPrereqError(
             f"Invalid contents of the 'disks' parameter, disk {place}: {err}",
