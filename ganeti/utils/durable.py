@@ -11,20 +11,39 @@ from __future__ import annotations
 
 import contextlib
 import os
+from threading import Lock, RLock
+from weakref import WeakValueDictionary
 
 from ganeti.errors import ConfigurationError
 from ganeti.paths import Paths
 from ganeti.utils.failpoints import reach
+
+_writing: WeakValueDictionary[str, RLock] = WeakValueDictionary()
+"""By path the lock of the thread that writes there."""
+_finding = Lock()
 
 
 def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
     """
     Make C{path} contain C{data}, durably; a crash leaves the old content or the new.
 
-    One process writes a file at a time. Blocks for an fsync.
+    One process writes a file at a time, its threads one after another. Blocks for an fsync.
 
     @raise OSError: not written, and the old content stays.
     """
+    with _lock_of(path):
+        _write(path, data, mode)
+
+
+def _lock_of(path: str) -> RLock:
+    with _finding:
+        lock = _writing.get(path)
+        if lock is None:
+            lock = _writing[path] = RLock()
+        return lock
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
     folder, name = os.path.split(path)
     reach("file.write.before", name)
     temporary = os.path.join(folder, f".{name}.new")

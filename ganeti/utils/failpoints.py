@@ -29,6 +29,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 from ganeti.errors import GanetiError
 
@@ -67,6 +68,8 @@ class _Armed:
 
 
 _armed: _Armed | None = None
+_counting = Lock()
+"""Held by the thread that looks at the points: each reach counts, and counts once."""
 
 
 def reach(name: str, detail: str = "") -> None:
@@ -148,29 +151,36 @@ def _disarm() -> None:
 
 
 def _reread(armed: _Armed) -> None:
+    """Look whether the points are others by now."""
     try:
         status = os.stat(armed.source)
+        version = (status.st_ino, status.st_mtime_ns)
+        if version != armed.seen:
+            with open(armed.source, encoding="ascii") as source:
+                armed.points, armed.seen = parse_spec(source.read()), version
     except FileNotFoundError:
         armed.points, armed.seen = [], (0, 0)
-        return
-    version = (status.st_ino, status.st_mtime_ns)
-    if version != armed.seen:
-        with open(armed.source, encoding="ascii") as source:
-            armed.points, armed.seen = parse_spec(source.read()), version
 
 
 def _reach(armed: _Armed, name: str, detail: str) -> None:
-    if armed.source:
-        _reread(armed)
     if armed.trace_fd >= 0:
         os.write(armed.trace_fd, f"{name} {detail}\n".encode())
     if armed.callback is not None:
         armed.callback(name, detail)
-    for point in armed.points:
-        if point.matches(name, detail):
-            point.count -= 1
-            if point.count == 0:
-                _act(point.action)
+    with _counting:
+        due = _count(armed, name, detail)
+    for point in due:
+        _act(point.action)
+
+
+def _count(armed: _Armed, name: str, detail: str) -> list[Failpoint]:
+    """The points that act now."""
+    if armed.source:
+        _reread(armed)
+    matching = [point for point in armed.points if point.matches(name, detail)]
+    for point in matching:
+        point.count -= 1
+    return [point for point in matching if point.count == 0]
 
 
 def _act(action: str) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,22 @@ def test_make_directories(tmp_path: Path) -> None:
     durable.make_directories(paths)
     modes = {path: os.stat(path).st_mode & 0o777 for path, _ in paths.directories()}
     assert modes == dict(paths.directories()) | {paths.data_dir: 0o700}
+
+
+def test_threads(tmp_path: Path) -> None:
+    """Threads that write the same file at once write one after another: it is always whole."""
+    target = tmp_path / "f"
+    contents = [bytes([65 + number]) * 50_000 for number in range(4)]
+    durable.write_atomic(str(target), contents[0])
+
+    def write(data: bytes) -> list[bytes]:
+        seen = []
+        for _ in range(20):
+            durable.write_atomic(str(target), data)
+            seen.append(target.read_bytes())
+        return seen
+
+    with ThreadPoolExecutor(len(contents)) as pool:
+        found = [each for seen in pool.map(write, contents) for each in seen]
+    assert set(found) <= set(contents)
+    assert os.listdir(tmp_path) == ["f"]

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,61 @@ def test_malformed(spec: str) -> None:
     """A test that arms nothing by mistake would prove nothing."""
     with pytest.raises(ValueError, match="Malformed"):
         failpoints.configure(spec)
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_threads(tmp_path: Path) -> None:
+    """Of places that threads reach at once, just the nth acts, also when it was armed just now."""
+    source, threads = tmp_path / "armed", 4
+    failpoints.configure(f"@{source}")
+    together = threading.Barrier(threads)
+
+    def reach_together(_: int) -> int:
+        together.wait(20)
+        try:
+            reach("x")
+        except FailpointError:
+            return 1
+        return 0
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(100):
+            arm(source, "x:3=error:now")
+            assert sum(pool.map(reach_together, range(threads))) == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_disarmed_meanwhile(tmp_path: Path) -> None:
+    """A file that is removed while a place looks into it arms nothing."""
+    source, over = tmp_path / "armed", threading.Event()
+    failpoints.configure(f"@{source}")
+
+    def rearm() -> None:
+        while not over.is_set():
+            arm(source, "y:1=kill")
+            source.unlink()
+
+    with ThreadPoolExecutor(1) as pool:
+        arming = pool.submit(rearm)
+        try:
+            for _ in range(2000):
+                reach("x")
+        finally:
+            over.set()
+        arming.result()
+
+
+def arm(source: Path, spec: str) -> None:
+    """As a whole, as tests of daemons do."""
+    draft = source.with_suffix(".new")
+    draft.write_text(spec)
+    draft.rename(source)
