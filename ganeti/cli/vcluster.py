@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from ganeti.cli.vcluster_layout import (
 )
 from ganeti.errors import GanetiError
 from ganeti.paths import Paths
+from ganeti.store.database import excess_bytes
 from ganeti.utils.durable import make_directories, write_atomic
 from ganeti.utils.hosts import parse_hosts
 
@@ -74,7 +76,7 @@ def setup(
     os.makedirs(directory, exist_ok=True)
     _write(os.path.join(directory, MARKER), "A virtual Ganeti cluster.\n", 0o644)
     if not keep_hosts:
-        _write(os.path.join(directory, "hosts"), layout.hosts(), 0o644)
+        _complete_hosts(layout)
     for paths in layout.node_paths():
         _make_node(paths)
     _make_scripts(directory, init_script)
@@ -102,7 +104,17 @@ def _layout(directory: str, nodes: int, instances: int, prefix: str | None) -> L
     problem = layout.problem()
     if problem:
         raise SetupError(problem)
+    _check_length(layout)
     return layout if layout.prefix else layout._replace(prefix=_free_prefix(layout))
+
+
+def _check_length(layout: Layout) -> None:
+    last = layout.node_paths()[-1]
+    if excess := excess_bytes(f"{last.store_db}.new"):
+        raise SetupError(
+            f"The path is {excess} bytes too long for SQLite, which keeps each node's data: "
+            f"{layout.directory}"
+        )
 
 
 def existing_prefix(directory: str) -> str | None:
@@ -139,6 +151,19 @@ def _is_free(ip: str) -> bool:
                 return False
             raise SetupError(f"Address {ip} cannot be used: {err.strerror}") from err
     return True
+
+
+def _complete_hosts(layout: Layout) -> None:
+    """Add the lines that are missing; those that others have added stay."""
+    path = os.path.join(layout.directory, "hosts")
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            present = stream.read().splitlines()
+    except FileNotFoundError:
+        present = []
+    wanted = layout.hosts().splitlines()
+    lines = [*present, *(line for line in wanted if line not in present)]
+    _write(path, "".join(f"{line}\n" for line in lines), 0o644)
 
 
 def _make_node(paths: Paths) -> None:
@@ -283,14 +308,14 @@ def _setup(options: Values, directory: str) -> Layout:
 def instructions(layout: Layout) -> str:
     """What to type next."""
     names = [paths.hostname for paths in layout.node_paths()]
-    master = os.path.join(layout.directory, names[0], "cmd")
+    master = shlex.quote(os.path.join(layout.directory, names[0], "cmd"))
     lines = [
         f"Virtual cluster in {layout.directory}, addresses {layout.prefix}.0/24",
         f"Nodes: {', '.join(names)}",
         "Set it up with:",
         f"  {master} gnt-cluster init {' '.join(INIT_OPTIONS)} {CLUSTER_NAME}",
         *(f"  {master} gnt-node add --no-ssh-key-check {name}" for name in names[1:]),
-        f"Daemons: {layout.directory}/start-all, stop-all, restart-all",
+        f"Daemons: {shlex.quote(layout.directory)}/start-all, stop-all, restart-all",
     ]
     return "".join(f"{line}\n" for line in lines)
 

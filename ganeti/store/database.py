@@ -6,6 +6,7 @@ Blocking and without Twisted. What C{append} was given is durable when it return
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ from ganeti.utils import failpoints
 LOG_KEPT = 10_000
 """Entries kept in the log; replicas that are further behind get a snapshot."""
 
+MAX_PATH_BYTES = 504
+"""SQLite opens no file with a longer path: its MAX_PATHNAME, less room for a journal's ending."""
+
 _PUT_JOB = """
     INSERT INTO job (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body
 """
@@ -32,6 +36,11 @@ _CHECKPOINT_BYTES = 2 << 20
 _PROBE_BYTES = 128 << 10
 _MAX_INTEGER = (1 << 63) - 1
 """Of SQLite."""
+
+
+def excess_bytes(path: str) -> int:
+    """How much too long C{path} is, once its symbolic links are followed; 0 when it will do."""
+    return max(0, len(os.fsencode(os.path.realpath(path))) - MAX_PATH_BYTES)
 
 
 class Database:
@@ -46,6 +55,8 @@ class Database:
         @param create: make the file when there is none.
         @raise errors.StorageError: missing, damaged, of a newer release, or in use.
         """
+        if excess := excess_bytes(path):
+            raise errors.StorageError(f"Cannot open {path}: {excess} bytes too long for SQLite")
         self.path = path
         self._log_kept = log_kept
         self._since_checkpoint = 0

@@ -54,7 +54,7 @@ def instances(folder: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "c"
+    path = tmp_path / "a c"
     yield path
     done = run(QUICKSTART, "destroy", path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -93,8 +93,11 @@ def test_up_stop_up_destroy(folder: Path, no_emulator: dict[str, str]) -> None:
     printed = done.stdout
     assert printed.startswith("instance1.example.com will be a fake one: ")
     assert_complete(folder)
-    for text in ("gnt-node list", "node3.example.com", *INSTANCES, "destroy"):
+    for text in ("gnt-node list", "node3.example.com", *INSTANCES):
         assert text in printed
+    what_next = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+    assert run("sh", "-c", what_next[0]).stdout.startswith("- Instance name: instance1.example.com")
+    assert what_next[-1].endswith(f"quickstart destroy '{folder}'")
     (disk,) = (folder / "node1.example.com/srv/ganeti/file-storage/instance1.example.com").iterdir()
     assert run("/sbin/debugfs", "-R", "cat /etc/hostname", disk).stdout == "instance1.example.com\n"
     quickstart("stop", folder)
@@ -188,8 +191,10 @@ def test_foreign_folder(tmp_path: Path) -> None:
 
 
 def test_usage(tmp_path: Path) -> None:
-    """Wrong words are refused."""
-    for words in (["--help"], ["a", "b"], ["stop", "a", "b"]):
+    """It says how it is called; wrong words are refused."""
+    done = run(QUICKSTART, "--help")
+    assert (done.returncode, done.stderr, done.stdout[:6]) == (0, "", "Usage:")
+    for words in (["--nosuch"], ["a", "b"], ["stop", "a", "b"]):
         done = run(QUICKSTART, *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("Usage:")

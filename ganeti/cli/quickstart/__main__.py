@@ -40,6 +40,9 @@ def parse(argv: list[str]) -> Asked | None:
 
 def main(argv: list[str]) -> int:
     """The exit status."""
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(_USAGE)
+        return 0
     asked = parse(argv)
     if asked is None:
         sys.stderr.write(_USAGE)

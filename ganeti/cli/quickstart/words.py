@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from ganeti.cli import programs
@@ -26,9 +27,9 @@ def fail_with(wrong: list[str]) -> None:
 
 
 def shown(path: str) -> str:
-    """A path as the user would write it."""
+    """A path as the user would type it."""
     relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
+    return shlex.quote(path if relative.startswith("..") else relative)
 
 
 def quickstart_command(*words: str) -> str:

@@ -7,14 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ganeti.cli import fleet, vcluster
 from ganeti.cli.vcluster import SetupError, setup
-from ganeti.cli.vcluster_layout import Layout, parse_prefix, prefixes
+from ganeti.cli.vcluster_layout import Layout, node_paths, parse_prefix, prefixes
+from ganeti.errors import StorageError
 from ganeti.paths import Paths
+from ganeti.store.database import MAX_PATH_BYTES, Database
 from ganeti.utils.hosts import Resolver, parse_hosts
 
 ROOT = Path(__file__).parents[3]
@@ -111,6 +114,33 @@ def test_own_hosts_file(tmp_path: Path) -> None:
     (folder / "hosts").write_text("127.9.9.1 cluster.example.com\n")
     setup(str(folder), nodes=2, keep_hosts=True)
     assert (folder / "hosts").read_text() == "127.9.9.1 cluster.example.com\n"
+
+
+def test_others_lines(tmp_path: Path) -> None:
+    """What others have put into the hosts file stays, and so do names of earlier runs."""
+    folder = tmp_path / "c"
+    setup(str(folder), nodes=1, instances=2)
+    with open(folder / "hosts", "a", encoding="utf-8") as stream:
+        stream.write("192.0.2.9 web.example.org")
+    before = parse_hosts((folder / "hosts").read_text())
+    layout = setup(str(folder), nodes=2, instances=1)
+    after = parse_hosts((folder / "hosts").read_text())
+    assert after["node2"].ip == layout.node_ip(2)
+    assert after.items() >= before.items()
+
+
+def test_long_path(tmp_path: Path) -> None:
+    """The longest path that the database of the last node may have, and one that is too long."""
+    start = f"{tmp_path}/{'/'.join(['d' * 100] * 3)}"
+    room = MAX_PATH_BYTES - len(f"{node_paths(start, 10).store_db}.new")
+    folder = f"{start}/{'e' * (room - 1)}"
+    with closing(Database(f"{setup(folder, nodes=10).node_paths()[-1].store_db}.new", create=True)):
+        pass
+    with pytest.raises(SetupError, match="1 bytes too long"):
+        setup(f"{folder}e", nodes=10)
+    assert not os.path.exists(f"{folder}e")
+    with pytest.raises(StorageError, match="1 bytes too long"):
+        Database(f"{node_paths(folder, 10).store_db}.news", create=True)
 
 
 def test_limits() -> None:
