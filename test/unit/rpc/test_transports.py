@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from typing import Any
 
 from contracts.transport import NODE, OTHER, STRANGER, TransportContract
@@ -23,6 +23,8 @@ from ganeti.rpc.server import NodeServer
 from ganeti.rpc.transport import NodeAddress
 
 NAMES = {NODE: "node1.example.com", OTHER: "node2.example.com"}
+HOST = f"127.13.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+"""Of this process alone, and no connection comes from it: its ports are free, and stay so."""
 
 
 class MemoryTransportTests(TransportContract):
@@ -60,7 +62,7 @@ class PbTransportTests(TransportContract):
 
     async def make(self) -> PbTransport:
         self.servers: dict[str, NodeServer] = {}
-        self.ports = {NODE: free_port(), OTHER: free_port()}
+        self.ports = {NODE: 1811, OTHER: 1812}
         await self.serve(NODE)
         return self.client(node_pem(STRANGER))
 
@@ -74,7 +76,7 @@ class PbTransportTests(TransportContract):
 
     async def serve(self, uuid: str) -> None:
         server = NodeServer(reactor, self.callee, options(node_pem(uuid)))
-        await server.listen("127.0.0.1", self.ports[uuid])
+        await server.listen(HOST, self.ports[uuid])
         self.servers[uuid] = server
         self.addCleanup(lambda: Deferred.fromCoroutine(server.close()))
 
@@ -82,7 +84,7 @@ class PbTransportTests(TransportContract):
         await self.servers[uuid].close()
 
     def address(self, uuid: str) -> NodeAddress:
-        return NodeAddress(uuid, NAMES[uuid], "127.0.0.1", self.ports[uuid])
+        return NodeAddress(uuid, NAMES[uuid], HOST, self.ports[uuid])
 
     def swap(self) -> None:
         self.ports[OTHER] = self.ports[NODE]
@@ -171,7 +173,7 @@ class PbTransportTests(TransportContract):
         """A node that moved is called where it is now."""
         await self.transport.send(NODE, b"hello", 5)
         await self.kill(NODE)
-        self.ports[NODE] = free_port()
+        self.ports[NODE] = 1813
         await self.serve(NODE)
         self.assertEqual(await self.transport.send(NODE, b"there", 5), b"answer to there")
 
@@ -189,7 +191,7 @@ class PbTransportTests(TransportContract):
         self.assertEqual(connection.address, "127.0.0.9")
 
     def listen(self, factory: Factory) -> int:
-        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+        port: Any = reactor.listenTCP(0, factory, interface=HOST)  # type: ignore[attr-defined]
         self.addCleanup(port.stopListening)
         self.addCleanup(factory.hang_up)  # type: ignore[attr-defined]
         return int(port.getHost().port)
@@ -217,13 +219,6 @@ class Chatter(Factory):
     def hang_up(self) -> None:
         for protocol in self.connections:
             protocol.transport.abortConnection()  # type: ignore[union-attr]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class MemoryFaultsTests(SynchronousTestCase):
