@@ -21,13 +21,14 @@ class Peer(Struct, frozen=True, kw_only=True):
 
 
 class ParameterFile(Struct, frozen=True, kw_only=True):
-    """A file that a hypervisor parameter names, and that must be on the node."""
+    """A file or directory that a hypervisor parameter names, and that must be on the node."""
 
     source: str
     """Whose parameter it is, as in C{instance web1}."""
     hypervisor: HypervisorName
     parameter: str
     path: str
+    directory: bool = False
 
 
 class CertificateFinding(Struct, frozen=True, kw_only=True):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Any
 
 from ganeti.errors import ErrorCode, HypervisorError, OpPrereqError
+from ganeti.model.kvm_conflicts import conflicts
 from ganeti.model.origins import Levels, origin_text
 from ganeti.model.parameters import ParameterType, enforce_types
 
@@ -30,7 +31,9 @@ class Check(Enum):
 
     ANY = auto()
     PATH = auto()
-    """Absolute and normalized; whether it exists is the node's check."""
+    """Absolute and normalized; whether there is such a file is the node's check."""
+    DIRECTORY = auto()
+    """As PATH, of a directory."""
     IMAGE = auto()
     """As PATH, or a URL."""
     CPU_MASK = auto()
@@ -117,7 +120,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "kvm_path": _p("/usr/bin/kvm", required=True, check=Check.PATH),
         "kvm_pci_reservations": _p(12, low=0, high=32),
         "machine_version": _p(""),
-        "mem_path": _p("", check=Check.PATH),
+        "mem_path": _p("", check=Check.DIRECTORY),
         "migration_bandwidth": _p(32, required=True, cluster_only=True, low=0),
         "migration_caps": _p(""),
         "migration_downtime": _p(30, required=True, low=0),
@@ -155,7 +158,7 @@ HVPARAMS: Mapping[HypervisorName, Mapping[str, HvParam]] = {
         "vnc_bind_address": _p(""),
         "vnc_password_file": _p("", check=Check.PATH),
         "vnc_tls": _p(False),
-        "vnc_x509_path": _p("", check=Check.PATH),
+        "vnc_x509_path": _p("", check=Check.DIRECTORY),
         "vnc_x509_verify": _p(False),
         "vnet_hdr": _p(True),
     },
@@ -255,26 +258,55 @@ def parse_hvparams(
 
 
 def check_hvparams(
-    hypervisor: HypervisorName, values: Mapping[str, Any], levels: Levels | None = None
+    hypervisor: HypervisorName,
+    values: Mapping[str, Any],
+    levels: Levels | None = None,
+    changed: Collection[str] | None = None,
 ) -> None:
     """
     Check complete parameters as far as that is possible without a node.
 
     @param levels: where they come from, for the error's text.
-    @raise HypervisorError: a value is missing, out of range or malformed.
+    @param changed: names; what concerns none of them is not looked at. None: all is.
+    @raise HypervisorError: a value is missing, out of range or malformed, or does not go
+        together with another one.
     """
     table = HVPARAMS[hypervisor]
-    for name, value in values.items():
+    wanted = set(values) if changed is None else set(changed)
+    for name in (each for each in values if each in wanted):
         if name not in table:
             raise HypervisorError(
                 f"Hypervisor parameter '{name}' is not supported by hypervisor '{hypervisor}'"
             )
-        problem = _problem(table[name], value)
-        if problem:
-            origin = "" if levels is None else f", {origin_text(name, levels)}"
-            raise HypervisorError(
-                f"Hypervisor parameter '{name}': {problem} (current value: '{value}'{origin})"
-            )
+        if problem := _problem(table[name], values[name]):
+            raise _wrong(name, problem, values, levels)
+    if hypervisor is HypervisorName.KVM:
+        for rule, problem in conflicts(values):
+            if wanted.intersection(rule.names):
+                raise _wrong(rule.names[0], problem, values, levels)
+
+
+def _wrong(
+    name: str, problem: str, values: Mapping[str, Any], levels: Levels | None
+) -> HypervisorError:
+    origin = "" if levels is None else f", {origin_text(name, levels)}"
+    return HypervisorError(
+        f"Hypervisor parameter '{name}': {problem} (current value: '{values[name]}'{origin})"
+    )
+
+
+def check_cpu_mask(values: Mapping[str, Any], vcpus: int) -> None:
+    """
+    @raise OpPrereqError: there are several lists of CPUs, but not one for each virtual one.
+    """
+    mask = values.get("cpu_mask") or "all"
+    masks = mask.count(":") + 1
+    if masks not in (1, vcpus):
+        raise OpPrereqError(
+            f"Hypervisor parameter 'cpu_mask': '{mask}' is for {masks} processors, but the"
+            f" instance has {vcpus}",
+            ErrorCode.WRONG_INPUT,
+        )
 
 
 def check_instance_hvparams(values: Mapping[str, Any]) -> None:
@@ -304,7 +336,7 @@ def _problem(spec: HvParam, value: Any) -> str:
 
 def _text_problem(check: Check, value: Any) -> str:
     match check:
-        case Check.PATH if not _is_path(value):
+        case Check.PATH | Check.DIRECTORY if not _is_path(value):
             return "must be an absolute normalized path"
         case Check.IMAGE if not (_is_path(value) or _URL.match(value)):
             return "must be an absolute normalized path or a URL"

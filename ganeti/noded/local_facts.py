@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ganeti.errors import FileStoragePathError, X509CertError
@@ -108,16 +108,24 @@ def _checksum(path: str) -> str | None:
 
 
 def thd_parameters(paths: Paths, wanted: Iterable[ParameterFile]) -> tuple[ParameterFinding, ...]:
-    """Files that hypervisor parameters name, and that are not there."""
+    """Files and directories that hypervisor parameters name, and that are not there."""
     return tuple(
         ParameterFinding(
             source=each.source,
             hypervisor=each.hypervisor,
-            problem=f"parameter '{each.parameter}': {each.path} is not a file",
+            problem=f"parameter '{each.parameter}': {each.path} is not a {_kind(each)}",
         )
         for each in wanted
-        if not (os.path.isfile(on_node(paths.root, each.path)) or os.path.isfile(each.path))
+        if not any(map(_test(each), (on_node(paths.root, each.path), each.path)))
     )
+
+
+def _kind(wanted: ParameterFile) -> str:
+    return "directory" if wanted.directory else "file"
+
+
+def _test(wanted: ParameterFile) -> Callable[[str], bool]:
+    return os.path.isdir if wanted.directory else os.path.isfile
 
 
 def _is_bridge(name: str) -> bool:

@@ -25,6 +25,7 @@ from ganeti.model.hypervisors import (
 )
 from ganeti.model.instance import AdminState, AdminStateSource, Instance
 from ganeti.model.job import FINAL, TRANSITIONS, JobStatus, LogType, OpStatus
+from ganeti.model.kvm_conflicts import SERIAL_SPEEDS
 from ganeti.model.locks import LOCKSET, Level, LockMode
 from ganeti.model.network import Network
 from ganeti.model.nic import Nic
@@ -134,7 +135,7 @@ def test_ssconf_keys():
 CHECKS = {
     "absolute normalized path or URL (scheme://...)": Check.IMAGE,
     "absolute normalized path, file must exist on node": Check.PATH,
-    "absolute normalized path, directory must exist on node": Check.PATH,
+    "absolute normalized path, directory must exist on node": Check.DIRECTORY,
     "colon separated cpu lists, one per vcpu or one for all, 'all' allowed": Check.MULTI_CPU_MASK,
     "cpu list like 0-2,5 or 'all'": Check.CPU_MASK,
 }
@@ -163,6 +164,11 @@ def test_hvparams(hypervisor):
         check = facts.get("check", "")
         assert spec.check is CHECKS.get(check, Check.ANY), name
         assert (spec.low, spec.high) == RANGES.get(check, (None, None)), name
+
+
+def test_serial_speeds():
+    """The speeds of a serial port."""
+    assert list(SERIAL_SPEEDS) == PARAMS["serial_speeds"]
 
 
 def test_hypervisors():

@@ -16,7 +16,9 @@ from msgspec.structs import replace
 from ganeti.errors import ConfigurationError, HypervisorError
 from ganeti.hypervisor.libvirt.surroundings import KVM, DiskSource, Surroundings
 from ganeti.model.hypervisors import HypervisorName, built_in
+from ganeti.model.kvm_conflicts import is_interface_name
 from ganeti.model.live import InstanceSpec
+from ganeti.model.names import is_ip
 from ganeti.model.parameters import NicMode
 from ganeti.model.secret import Secret
 from ganeti.utils.durable import read_limited
@@ -103,7 +105,7 @@ def thd_locate(hvparams: Mapping[str, Any], root: str) -> dict[str, Any]:
         if path and "://" not in path:
             located[name] = _existing(name, path, root)
     for name in _BINDS:
-        if (bind := located[name]) and _is_interface(bind):
+        if is_interface_name(bind := located[name]) and not is_ip(bind):
             located[name] = thd_address_of(bind)
     return located
 
@@ -114,10 +116,6 @@ def _existing(name: str, path: str, root: str) -> str:
         if os.path.exists(candidate):
             return candidate
     raise HypervisorError(f"parameter {name}: this node has no file {path}")
-
-
-def _is_interface(bind: str) -> bool:
-    return not bind.startswith("/") and not any(character in bind for character in ".:")
 
 
 def thd_address_of(interface: str) -> str:

@@ -14,6 +14,7 @@ from ganeti.model.hypervisors import (
     check_hvparams,
     parse_hvparams,
 )
+from ganeti.model.origins import Levels, Origin
 from ganeti.model.parameters import (
     BEPARAM_REQUEST_TYPES,
     BEPARAM_TYPES,
@@ -140,7 +141,8 @@ def _hypervisor_settings(
         hvparams[name] = {**built_in(name), **own}
     for name in enabled:
         hvparams.setdefault(name, built_in(name))
-        _check_changed(name, cluster.hvparams.get(name, {}), hvparams[name], "cluster")
+        levels: Levels = {Origin.CLUSTER: hvparams[name]}
+        _check_changed(name, cluster.hvparams.get(name, {}), hvparams[name], levels)
     if hvparams != cluster.hvparams:
         changes["hvparams"] = hvparams
     if op.os_hvp is not None:
@@ -161,14 +163,14 @@ def _typed(name: HypervisorName, values: Any) -> dict[str, Any]:
 
 
 def _check_changed(
-    name: HypervisorName, before: Mapping[str, Any], after: Mapping[str, Any], level: str
+    name: HypervisorName, before: Mapping[str, Any], after: Mapping[str, Any], levels: Levels
 ) -> None:
     """Only what the request changes: on the rest the nodes have the last word."""
     if before == after or after == built_in(name):
         return
-    changed = {key: value for key, value in after.items() if before.get(key) != value}
+    changed = [key for key, value in after.items() if before.get(key) != value]
     try:
-        check_hvparams(name, changed, {level: changed})
+        check_hvparams(name, after, levels, changed)
     except HypervisorError as err:
         raise wrong(f"{name}: {err}") from err
 
@@ -185,7 +187,9 @@ def _os_hvp(
             before = changed.get(os_name, {}).get(name, {})
             own = change_own(before, _typed(name, values))
             _check_not_global(os_name, own)
-            _check_changed(name, before, own, "os")
+            above = {**built_in(name), **hvparams.get(name, {})}
+            levels: Levels = {Origin.CLUSTER: above, Origin.OS: own}
+            _check_changed(name, {**above, **before}, {**above, **own}, levels)
             changed.setdefault(os_name, {})[name.value] = own
     return _without_empty({name: _without_empty(of_os) for name, of_os in changed.items()})
 

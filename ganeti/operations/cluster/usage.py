@@ -94,8 +94,8 @@ def _check_hvparams(before: Configuration, after: Configuration) -> None:
             continue
         seen.add(key)
         old, new = before.filled_hvparams(instance), after.filled_hvparams(instance)
-        changed = {name: value for name, value in new.items() if old.get(name) != value}
+        changed = [name for name, value in new.items() if old.get(name) != value]
         try:
-            check_hvparams(instance.hypervisor, changed, after.hvparam_levels(instance))
+            check_hvparams(instance.hypervisor, new, after.hvparam_levels(instance), changed)
         except HypervisorError as err:
             raise _for_instance(instance, err) from err

@@ -9,7 +9,7 @@ from ganeti.errors import ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
 from ganeti.model.delta import Delta, put
 from ganeti.model.disk import Disk
-from ganeti.model.hypervisors import check_hvparams
+from ganeti.model.hypervisors import check_cpu_mask, check_hvparams
 from ganeti.model.instance import AdminState, Instance
 from ganeti.model.live import InstanceSpec
 from ganeti.model.locks import Level, exclusive, shared
@@ -85,6 +85,7 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         instance, disks = self._design(config, request, primary, own_ip)
         spec = build_spec(config, instance, disks)
         check_hvparams(spec.hypervisor, spec.hvparams, config.hvparam_levels(instance))
+        check_cpu_mask(spec.hvparams, spec.beparams.vcpus)
         check_memory_bounds(spec.beparams, config.beparam_levels(instance))
         check_policy(self.job, self.op, config, request, spec, primary)
         await check_node(self.job, self.op, config, request, spec, primary)

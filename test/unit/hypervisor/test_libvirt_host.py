@@ -129,7 +129,9 @@ def test_bind(bind: str, expected: str) -> None:
 
 
 def test_no_interface() -> None:
-    """An interface that is not there is named."""
+    """An interface that is not there is named; those of VLANs have a dot."""
+    with pytest.raises(HypervisorError, match=r"network interface nosuch0\.100"):
+        thd_locate(spec(spice_bind="nosuch0.100").hvparams, "")
     with pytest.raises(HypervisorError, match="network interface nosuch0"):
         thd_address_of("nosuch0")
 

@@ -163,7 +163,6 @@ def test_origin_of_a_wrong_hvparam():
         {"cdrom_image_path": "http://example.com/a.iso"},
         {"cdrom_image_path": "/srv/a.iso"},
         {"cpu_mask": "0-2,5:all:7"},
-        {"spice_ip_version": 6},
     ],
 )
 def test_right_hvparams(changed):

@@ -104,6 +104,17 @@ class LocalFactsTests(SynchronousTestCase):
         self.assertEqual((found.source, found.hypervisor), ("instance x", FAKE))
         self.assertEqual(found.problem, "parameter 'p': /none is not a file")
 
+    def test_parameter_directories(self) -> None:
+        """So are directories, such as that of huge pages."""
+        wanted = tuple(
+            ParameterFile(
+                source="cluster", hypervisor=FAKE, parameter="p", path=path, directory=True
+            )
+            for path in ("/tmp", os.path.dirname(self.write("/boot/kernel")), "/bin/sh")
+        )
+        [found] = self.facts(parameter_files=wanted)["parameters"]
+        self.assertEqual(found.problem, "parameter 'p': /bin/sh is not a directory")
+
     def test_programs(self) -> None:
         """They can be run."""
         good, bad = self.write("/bin/good", mode=0o755), self.write("/bin/bad")

@@ -489,6 +489,30 @@ class HypervisorTests(ModifyCase):
             hvparams={"kvm": {"disk_cache": "x"}},
         )
 
+    def test_together(self) -> None:
+        """Nor are parameters that do not go together, also across levels."""
+        self.kvm_instance()
+        text = "Hypervisor parameter 'disk_aio': native needs disk_cache=none"
+        self.refused(
+            f"kvm: {text} (current value: 'native', from cluster defaults)",
+            hvparams={"kvm": {"disk_aio": "native"}},
+        )
+        self.modify(hvparams={"kvm": {"disk_aio": "native", "disk_cache": "none"}})
+        self.modify(os_hvp={"busybox": {"kvm": {"acpi": False}}})
+        self.refused(
+            f"kvm: {text} (current value: 'native', from cluster defaults)",
+            os_hvp={"busybox": {"kvm": {"disk_cache": "writeback"}}},
+        )
+        self.kvm_instance(disk_cache="none", disk_aio="native")
+        self.modify(hvparams={"kvm": {"disk_aio": "threads"}})
+        self.kvm_instance(spice_bind="::")
+        self.refused(
+            "Instance inst1.example.com: Hypervisor parameter 'spice_bind': cannot be used"
+            " together with vnc_bind_address (current value: '::', from the instance)",
+            ErrorCode.WRONG_STATE,
+            hvparams={"kvm": {"vnc_bind_address": "::"}},
+        )
+
     def test_disabled_is_not_checked(self) -> None:
         """Parameters of a hypervisor that nobody uses may wait to be completed."""
         hv = self.modify(hvparams={"xen-pvm": {"kernel_path": ""}}).hvparams[XEN]

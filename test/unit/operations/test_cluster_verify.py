@@ -902,7 +902,7 @@ class QuestionTests(SynchronousTestCase):
         """Guests with a network need their bridge, and the files that their parameters name."""
         config = make_config(nodes=1, instances=1)
         instance = config.find_instance("inst1.example.com")
-        hvparams = {"kernel_path": "/boot/vmlinuz"}
+        hvparams = {"kernel_path": "/boot/vmlinuz", "mem_path": "/dev/hugepages"}
         real = replace(instance, hypervisor=HypervisorName.KVM, hvparams=hvparams)
         nodes = Nodes(with_certificates(config.with_instance(real)))
         job = nodes.job()
@@ -913,6 +913,8 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(call.bridges, ("xen-br0",))
         named = {each.parameter: each.path for each in call.parameter_files}
         self.assertEqual(named["kernel_path"], "/boot/vmlinuz")
+        directories = {each.path for each in call.parameter_files if each.directory}
+        self.assertEqual(directories, {"/dev/hugepages"})
         op = replace(op, skip_checks=frozenset({OptionalCheck.HVPARAM_ASSESSMENT}))
         self.successResultOf(Deferred.fromCoroutine(run_unit(ClusterVerifyGroup, op, nodes.job())))
         virtual = nodes.asked[node_uuid(1)][1]

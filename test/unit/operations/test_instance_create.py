@@ -656,6 +656,19 @@ class CreateTests(SynchronousTestCase):
         error = self.fail_create(TypeEnforcementError, hvparams={"a": "b"})
         self.assertEqual(str(error), "Unknown parameter 'a'")
 
+    def test_hypervisor_parameters(self) -> None:
+        """They go together, and with the number of processors."""
+        config = make_config()
+        cluster = replace(config.cluster, enabled_hypervisors=(HypervisorName.KVM,))
+        self.set_config(config.with_cluster(cluster))
+        error = self.fail_create(HypervisorError, hvparams={"disk_aio": "native"})
+        self.assertIn("native needs disk_cache=none", str(error))
+        self.refused(
+            "Hypervisor parameter 'cpu_mask': '0:1' is for 2 processors, but the instance has 1",
+            ErrorCode.WRONG_INPUT,
+            hvparams={"cpu_mask": "0:1"},
+        )
+
     def test_beparams(self) -> None:
         """Backend parameters are known, and the memory bounds in order."""
         error = self.fail_create(TypeEnforcementError, beparams={"nosuch": 1})

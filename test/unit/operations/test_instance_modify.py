@@ -360,6 +360,26 @@ class ParameterTests(ModifyTests):
             " (current value: '-1', from this request)",
         )
 
+    def test_processors(self) -> None:
+        """Several lists of CPUs are for as many virtual ones, also when these become more."""
+        self.set_up(hypervisor=HypervisorName.KVM)
+        self.refused(
+            "Hypervisor parameter 'cpu_mask': '0:1' is for 2 processors, but the instance has 1",
+            ErrorCode.WRONG_INPUT,
+            hvparams={"cpu_mask": "0:1"},
+        )
+        self.run_op(hvparams={"cpu_mask": "0:1"}, beparams={"vcpus": 2})
+        self.set_up(
+            hypervisor=HypervisorName.KVM,
+            hvparams={"cpu_mask": "0:1"},
+            beparams=PartialBeParams(vcpus=2),
+        )
+        self.refused(
+            "Hypervisor parameter 'cpu_mask': '0:1' is for 2 processors, but the instance has 3",
+            ErrorCode.WRONG_INPUT,
+            beparams={"vcpus": 3},
+        )
+
     def test_wrong_in_the_cluster(self) -> None:
         """A wrong value that is inherited is said to be so."""
         self.set_up(hypervisor=HypervisorName.KVM)

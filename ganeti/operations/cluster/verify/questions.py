@@ -148,10 +148,11 @@ def _parameter_files(config: Configuration, instances: list[Instance]) -> Iterat
             continue
         for name, value in sorted(config.filled_hvparams(instance).items()):
             spec = HVPARAMS[instance.hypervisor].get(name)
-            if spec is not None and spec.check is Check.PATH and value:
+            if spec is not None and spec.check in (Check.PATH, Check.DIRECTORY) and value:
                 yield ParameterFile(
                     source=f"instance {instance.name}",
                     hypervisor=instance.hypervisor,
                     parameter=name,
                     path=str(value),
+                    directory=spec.check is Check.DIRECTORY,
                 )

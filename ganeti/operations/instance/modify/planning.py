@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk
+from ganeti.model.hypervisors import check_cpu_mask
 from ganeti.model.instance import Instance
 from ganeti.model.node import Node
 from ganeti.model.templates import TEMPLATES
@@ -125,6 +126,9 @@ class ModifyPlanning:
         if op.beparams:
             instance = replace(instance, beparams=new_beparams(config, instance, op.beparams))
             self._results += told("be", op.beparams)
+        if op.hvparams or op.beparams:
+            vcpus = config.filled_beparams(instance).vcpus
+            check_cpu_mask(config.filled_hvparams(instance), vcpus)
         return instance
 
     async def _change_os(self, instance: Instance) -> Instance:
