@@ -36,7 +36,7 @@ class ParameterLevels(ABC):
         return fill(self.cluster.beparams["default"], instance.beparams)
 
     def filled_hvparams(self, instance: Instance) -> dict[str, Any]:
-        """Hypervisor parameters: built-in, the cluster's, the OS's, then the instance's."""
+        """Hypervisor parameters: built-in, the cluster's, the OS's, its variant's, its own."""
         filled: dict[str, Any] = {}
         for values in self.hvparam_levels(instance).values():
             filled.update(values)
@@ -46,11 +46,14 @@ class ParameterLevels(ABC):
         """Own hypervisor parameters of each level, from the most general one."""
         cluster = self.cluster
         hypervisor = instance.hypervisor
-        of_os = cluster.os_hvp.get(base_os(instance.os), {})
+        of_os, of_variant = (
+            cluster.os_hvp.get(name, {}).get(hypervisor, {})
+            for name in (base_os(instance.os), instance.os)
+        )
         return {
             "built-in": built_in(hypervisor),
             "cluster": cluster.hvparams.get(hypervisor, {}),
-            "os": of_os.get(hypervisor, {}),
+            "os": {**of_os, **of_variant},
             "instance": instance.hvparams,
         }
 

@@ -14,6 +14,7 @@ from ganeti.model.hypervisors import (
     check_hvparams,
     parse_hvparams,
 )
+from ganeti.model.levels import base_os
 from ganeti.model.origins import Levels, Origin
 from ganeti.model.parameters import (
     BEPARAM_REQUEST_TYPES,
@@ -187,7 +188,8 @@ def _os_hvp(
             before = changed.get(os_name, {}).get(name, {})
             own = change_own(before, _typed(name, values))
             _check_not_global(os_name, own)
-            above = {**built_in(name), **hvparams.get(name, {})}
+            of_base = changed.get(base_os(os_name), {}) if "+" in os_name else {}
+            above = {**built_in(name), **hvparams.get(name, {}), **of_base.get(name, {})}
             levels: Levels = {Origin.CLUSTER: above, Origin.OS: own}
             _check_changed(name, {**above, **before}, {**above, **own}, levels)
             changed.setdefault(os_name, {})[name.value] = own

@@ -19,6 +19,7 @@ from support.thorough import examples
 
 from ganeti.errors import ConfigurationError, ErrorCode, OpPrereqError
 from ganeti.model.config import Configuration
+from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.indexes import build_indexes
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, PartialBeParams, PartialNdParams, PartialNicParams
@@ -140,6 +141,23 @@ def test_filled_parameters():
     nic = Nic(uuid="u", mac="m", nicparams=PartialNicParams(mode=NicMode.ROUTED))
     assert config.filled_nicparams(nic).mode is NicMode.ROUTED
     assert config.filled_ndparams(config.find_node("node1")).ssh_port == 23
+
+
+def test_hypervisor_parameters_of_variants():
+    """What is set for a variant of an OS goes before what is set for the OS."""
+    config = make_config(instances=1)
+    kvm = HypervisorName.KVM
+    of_os, of_variant = {"acpi": False, "cpu_cores": 2}, {"cpu_cores": 3}
+    os_hvp = {"busybox": {"kvm": of_os}, "busybox+small": {"kvm": of_variant}}
+    config = config.with_cluster(replace(config.cluster, os_hvp=os_hvp))
+    base = replace(config.find_instance("inst1"), hypervisor=kvm, os="busybox")
+    variant, other = replace(base, os="busybox+small"), replace(base, os="busybox+large")
+    found = [config.filled_hvparams(instance) for instance in (base, variant, other)]
+    assert [(each["acpi"], each["cpu_cores"]) for each in found] == [
+        (False, 2),
+        (False, 3),
+        (False, 2),
+    ]
 
 
 def test_exclusive_storage_is_of_groups():
