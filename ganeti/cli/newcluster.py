@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     from ganeti.paths import Paths
 
 _DEFAULT_NETDEV = "xen-br0"
+_SSH_KEY_BITS = {
+    SshKeyType.RSA: (2048, 3072, 4096),
+    SshKeyType.DSA: (1024,),
+    SshKeyType.ECDSA: (384, 256, 521),
+}
+"""By kind usual lengths, the default first (ssh-keygen(1), -b)."""
+_RSA_BITS = range(1024, 16385)
 _HV_STATE = ("cpu_node", "cpu_total", "mem_hv", "mem_node", "mem_total")
 
 
@@ -69,6 +76,7 @@ def build_settings(options: Values, paths: Paths) -> dict[str, Any]:
         **storage_settings(options, templates),
         **_network(options, paths),
         **_allocator(options, paths),
+        **_ssh_keys(options),
         **_plain(options, paths),
     }
 
@@ -153,13 +161,22 @@ def _allocator(options: Values, paths: Paths) -> dict[str, Any]:
     return {"default_iallocator": name, "default_iallocator_params": parameters}
 
 
+def _ssh_keys(options: Values) -> dict[str, Any]:
+    """What kind of SSH keys nodes get; without a length a usual one for the kind."""
+    kind = SshKeyType(options.ssh_key_type or SshKeyType.RSA)
+    lengths = _SSH_KEY_BITS[kind]
+    bits = lengths[0] if options.ssh_key_bits is None else options.ssh_key_bits
+    if bits not in lengths and not (kind is SshKeyType.RSA and bits in _RSA_BITS):
+        usual = ", ".join(map(str, lengths))
+        raise wrong(f"SSH keys of type {kind} cannot have {bits} bits; usual is {usual}")
+    return {"ssh_key_type": kind, "ssh_key_bits": bits}
+
+
 def _plain(options: Values, paths: Paths) -> dict[str, Any]:
     """Settings that are taken as they are; what was not given keeps its default."""
     pool_size = options.candidate_pool_size
     if pool_size is not None and pool_size < 1:
         raise wrong("The candidate pool size must be at least 1")
-    if options.ssh_key_bits is not None and options.ssh_key_bits < 1:
-        raise wrong("The length of SSH keys must be positive")
     wanted = {
         "candidate_pool_size": pool_size,
         "maintain_node_health": options.maintain_node_health,
@@ -167,8 +184,6 @@ def _plain(options: Values, paths: Paths) -> dict[str, Any]:
         "enabled_user_shutdown": options.enabled_user_shutdown,
         "install_image": options.install_image,
         "zeroing_image": options.zeroing_image,
-        "ssh_key_type": options.ssh_key_type and SshKeyType(options.ssh_key_type),
-        "ssh_key_bits": options.ssh_key_bits,
         "compression_tools": words(options.compression_tools) or None,
         "uid_pool": None if options.uid_pool is None else parse_uid_pool(options.uid_pool),
         # The machine's own files are left alone in a virtual cluster.

@@ -30,7 +30,7 @@ def cross_check(config: Configuration) -> list[str]:
         *_check_pool(config, config.cluster_record),
         *_check_groups(config),
         *chain.from_iterable(_check_node(config, node) for node in config.nodes.values()),
-        *_check_node_addresses(config),
+        *_check_node_addresses(config, config.cluster_record),
         *chain.from_iterable(_check_instance(config, inst) for inst in config.instances.values()),
         *chain.from_iterable(_check_disk(config, disk) for disk in config.disks.values()),
         *chain.from_iterable(_check_network(network) for network in config.networks.values()),
@@ -95,7 +95,9 @@ def _check_node(config: Configuration, node: Node) -> Iterator[str]:
             yield f"Node {node.name}: the {label} address '{ip}' is no IP address"
 
 
-def _check_node_addresses(config: Configuration) -> Iterator[str]:
+def _check_node_addresses(config: Configuration, cluster: Cluster) -> Iterator[str]:
+    for uuid in config.indexes.node_ips.get(cluster.master_ip, ()):
+        yield f"Node {config.nodes[uuid].name}: has the cluster's own address {cluster.master_ip}"
     for ip, members in config.indexes.node_ips.items():
         if len(members) > 1:
             yield f"IP address {ip} is used by {_names(config.nodes, members)}"

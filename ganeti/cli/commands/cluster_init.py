@@ -71,7 +71,7 @@ def plan(paths: Paths, options: Values, name: str) -> init.NewCluster:
     master = machine.resolve(paths, own_name(paths))
     _check_addresses(paths, settings, cluster.ip, master.ip)
     machine.check_own_address(paths, master)
-    secondary = _secondary_ip(paths, options, master.ip)
+    secondary = _secondary_ip(options, cluster.ip, master.ip)
     if machine.answers(paths, cluster.ip):
         text = f"Cluster IP already active: something answers at {cluster.ip}"
         raise OpPrereqError(text, ErrorCode.NOT_UNIQUE)
@@ -95,12 +95,14 @@ def _check_addresses(
         raise OpPrereqError(text, ErrorCode.NOT_UNIQUE)
 
 
-def _secondary_ip(paths: Paths, options: Values, primary_ip: str) -> str:
+def _secondary_ip(options: Values, cluster_ip: str, primary_ip: str) -> str:
     if options.secondary_ip is None:
         return primary_ip
     if not is_ip(options.secondary_ip, 4):
         text = f"Secondary IP address ({options.secondary_ip}) has to be a valid IPv4 address."
         raise OpPrereqError(text, ErrorCode.WRONG_INPUT)
-    if not paths.virtual:
-        machine.check_is_own(options.secondary_ip)
+    if options.secondary_ip == cluster_ip:
+        text = f"Secondary IP address ({cluster_ip}) is that of the cluster"
+        raise OpPrereqError(text, ErrorCode.NOT_UNIQUE)
+    machine.check_is_own(options.secondary_ip)
     return str(options.secondary_ip)

@@ -52,8 +52,13 @@ def check_not_loopback(name: str, *ips: str, virtual: bool) -> None:
 
 
 def check_free(config: Configuration, name: str, *ips: str) -> None:
-    """@raise OpPrereqError: another node than C{name} has one of them."""
+    """@raise OpPrereqError: the cluster, or another node than C{name}, has one of them."""
     for ip in ips:
+        if ip == config.cluster.master_ip:
+            raise OpPrereqError(
+                f"IP address {ip} of node {name} is that of cluster {config.cluster.cluster_name}",
+                ErrorCode.NOT_UNIQUE,
+            )
         for uuid in config.indexes.node_ips.get(ip, ()):
             owner = config.nodes[uuid]
             if owner.name != name:

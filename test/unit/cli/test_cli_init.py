@@ -128,6 +128,8 @@ def test_virtual_defaults(paths: Paths) -> None:
         (["--compression-tools=gzip,lzop"], {"compression_tools": ("gzip", "lzop")}),
         (["--install-image=/i", "--zeroing-image=/z"], {"zeroing_image": "/z"}),
         (["--ssh-key-type=ecdsa", "--ssh-key-bits=521"], {"ssh_key_type": "ecdsa"}),
+        (["--ssh-key-type=dsa"], {"ssh_key_type": "dsa", "ssh_key_bits": 1024}),
+        (["--ssh-key-bits=2049"], {"ssh_key_type": "rsa", "ssh_key_bits": 2049}),
         (["--use-external-mip-script=yes"], {"use_external_mip_script": True}),
         (["--file-storage-dir=/f"], {"file_storage_dir": "/f"}),
         (["--enabled-disk-templates=diskless", "--file-storage-dir="], {"file_storage_dir": ""}),
@@ -193,6 +195,8 @@ def test_policy(paths: Paths) -> None:
         (["-C", "0"], "at least 1"),
         (["--master-netmask=33"], "Invalid netmask"),
         (["--primary-ip-version=5"], "use 4 or 6"),
+        (["--ssh-key-bits=512"], "type rsa cannot have 512 bits"),
+        (["--ssh-key-type=dsa", "--ssh-key-bits=2048"], "usual is 1024"),
         (["--uid-pool=3-1"], "Invalid user ids"),
         (["--uid-pool=1-3,2"], "overlap"),
         (["-H", "no_fake"], "needs parameters"),
@@ -228,8 +232,9 @@ def test_secondary_ip(paths: Paths) -> None:
     plan = cluster_init.plan(paths, init_options("-s", "127.9.9.77"), "cluster.example.com")
     assert plan.secondary_ip == "127.9.9.77"
     assert plan.master == Host("node1.example.com", "127.9.9.2")
-    with pytest.raises(GanetiError):
-        cluster_init.plan(paths, init_options("-s", "x"), "cluster.example.com")
+    for secondary in ("x", "192.0.2.1", "127.9.9.1"):  # no address, not ours, the cluster's
+        with pytest.raises(GanetiError, match=secondary):
+            cluster_init.plan(paths, init_options("-s", secondary), "cluster.example.com")
 
 
 def test_cluster_address_in_use(paths: Paths) -> None:

@@ -233,6 +233,11 @@ class NodeAddTests(SynchronousTestCase):
                 ErrorCode.NOT_UNIQUE,
             ),
             (
+                {"primary_ip": "192.0.2.254"},
+                f"IP address 192.0.2.254 of node {NAME} is that of cluster cluster.example.com",
+                ErrorCode.NOT_UNIQUE,
+            ),
+            (
                 {"secondary_ip": "198.51.100.4"},
                 "The master has no secondary ip but the new node has one",
                 ErrorCode.WRONG_INPUT,

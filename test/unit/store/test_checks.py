@@ -134,6 +134,11 @@ RULES: list[tuple[str, Callable[[Configuration], Configuration], str]] = [
         "Cluster: the master address 'cluster' is no IP address",
     ),
     (
+        "cluster's address",
+        of_node(2, secondary_ip="192.0.2.254"),
+        "Node node2.example.com: has the cluster's own address 192.0.2.254",
+    ),
+    (
         "pool",
         of_node(2, master_candidate=False),
         "Cluster: not enough master candidates: 2, should be 3",
