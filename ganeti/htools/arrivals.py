@@ -52,10 +52,13 @@ class Arrivals(ABC):
         self.counted = table.counted[self.first] * table.mirrored[self.first]
         """By class: what a location tag counts that both nodes have."""
         self.variants = (STRICT, FORCED) if holds_offline(field.state) else (STRICT,)
-        self.amounts = []
-        for amounts in field.stack.amounts:
-            each = amounts[:, :, self.first].reshape(-1, len(self.first)).T
-            self.amounts.append(np.hstack([each, each * each]))
+        amounts = [
+            each[:, :, self.first].reshape(-1, len(self.first)) for each in field.stack.amounts
+        ]
+        both = [np.concatenate([each, each * each]).T for each in amounts]
+        self.used = [np.flatnonzero(each.any(axis=0)) for each in both]
+        """By role: the factors that matter."""
+        self.amounts = [each[:, used] for each, used in zip(both, self.used, strict=True)]
 
     @abstractmethod
     def refresh(self, at: Columns) -> None:
@@ -70,8 +73,14 @@ class Arrivals(ABC):
         """[class, locality of the other node], by variant: no target adds less."""
 
     @abstractmethod
-    def values(self, role: int, classes: Ints) -> list[Floats]:
-        """[class, node], by variant: what each target adds; infinite: refused."""
+    def within(self, role: int, classes: Ints, forced: Flags, most: Floats) -> Ints:
+        """
+        The targets where one of the instances adds no more than it may.
+
+        @param classes: those of the instances.
+        @param forced: by instance: whether soft limits do not hold.
+        @param most: by instance: what it may add.
+        """
 
     def measure(self, role: int, classes: Ints, at: Columns) -> Added:
         """What does not depend on slopes."""
@@ -119,9 +128,13 @@ class Arrivals(ABC):
         curves = stack.inverse * stack.inverse * squares
         self.factors = np.concatenate([lines, curves]).reshape(-1, self.state.nodes.count)
 
+    def lines(self, role: int) -> Floats:
+        """[factor, node]: those of one role."""
+        return self.factors[self.used[role]]
+
     def weighed(self, role: int, classes: Ints | slice, at: Columns, added: Added) -> list[Floats]:
         """[class, node], by variant."""
-        values: Floats = self.amounts[role][classes] @ self.factors[:, at]
+        values: Floats = self.amounts[role][classes] @ self.lines(role)[:, at]
         if added.reserved_sum is not None and added.reserved_squares is not None:
             values += self.slopes.reserved.squares * added.reserved_squares
             values += self.slopes.reserved.sum * added.reserved_sum

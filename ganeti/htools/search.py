@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganeti.htools.arrivalbounds import TABLE, make_arrivals
-from ganeti.htools.arrivals import COPY, FORCED, RUNS, STRICT
+from ganeti.htools.arrivals import COPY, RUNS
 from ganeti.htools.field import Field
 from ganeti.htools.moves import Kind, Move
 from ganeti.htools.origins import Origins
@@ -137,12 +137,12 @@ class Search:
             scores = Trial(self.field, kind, instances).scores_here()[:, None]
             return Tried(kind, instances, NOWHERE, scores)
         role = RUNS if SHAPES[kind].primary == "t" else COPY
-        values = self.arrivals.values(role, self.arrivals.classes[instances])
-        adds, forced = values[STRICT], self.origins[kind].forced[instances]
-        if len(values) > FORCED:
-            adds = np.where(forced[:, None], values[FORCED], adds)
-        adds = adds + part[instances, None]
-        targets = np.flatnonzero((adds <= limit).any(axis=0) & (adds < np.inf).any(axis=0))
+        targets = self.arrivals.within(
+            role,
+            self.arrivals.classes[instances],
+            self.origins[kind].forced[instances],
+            limit - part[instances],
+        )
         if not len(targets):
             return Tried(kind, instances, targets, np.full((len(instances), 1), np.inf))
         return Tried(

@@ -46,13 +46,22 @@ class Inputs:
         self._folder = folder
 
     def text(
-        self, nodes: int, template: DiskTemplate = DiskTemplate.DRBD, per_node: int = 10
+        self,
+        nodes: int,
+        template: DiskTemplate = DiskTemplate.DRBD,
+        per_node: int = 10,
+        alike: bool = True,
     ) -> str:
-        path = self._folder / f"{nodes}-{template}-{per_node}.data"
+        path = self._folder / f"{nodes}-{template}-{per_node}-{alike}.data"
         if not path.exists():
             size = per_node // 10
             data = make_cluster(
-                nodes, template=template, per_node=per_node, memory=size << 16, disk=size << 20
+                nodes,
+                template=template,
+                per_node=per_node,
+                memory=size << 16,
+                disk=size << 20,
+                alike=alike,
             )
             path.write_text(format_text(data))
         return str(path)
@@ -107,6 +116,8 @@ def hbal_cases(inputs: Inputs) -> Iterator[Case]:
     words = ("-t", inputs.text(1000, per_node=20))
     title = "hbal to the end, 1000 nodes, 20000 instances"
     yield Case(title, "hbal", words, 120.0, alone=True, limit_s=600)
+    words = ("-t", inputs.text(1000, per_node=20, alike=False))
+    yield Case(f"{title}, all different", "hbal", words, 120.0, alone=True, limit_s=600)
 
 
 def other_cases(inputs: Inputs) -> Iterator[Case]:
@@ -158,7 +169,7 @@ def line(case: Case, options: Namespace) -> str:
     same = " = " if theirs and result(theirs) == result(ours) else " | "
     results = [result(each) for each in (theirs, ours) if each and each.status is not None]
     text = results[0] if len(set(results)) == 1 else same.join(results)
-    return f"{case.title:<46} {told}  {text}"
+    return f"{case.title:<60} {told}  {text}"
 
 
 def _time(outcome: Outcome | None) -> str:
@@ -177,7 +188,7 @@ def main() -> None:
     if find_original("hbal") is None:
         print(WHY_NOT)
     columns = f"{'original':>8} {'ours':>8} {'user':>7} {'peak MiB':>8} {'wanted':>6}"
-    print(f"{'seconds, start-up included':<46} {columns}  result")
+    print(f"{'seconds, start-up included':<60} {columns}  result")
     with tempfile.TemporaryDirectory(prefix="bench-htools-") as folder:
         for case in cases(Inputs(Path(folder))):
             if options.only in case.title:

@@ -32,11 +32,13 @@ def make_cluster(
     crowded: float = 0.6,
     memory: int = 65536,
     disk: int = 1 << 20,
+    alike: bool = True,
 ) -> ClusterData:
     """
     An unbalanced cluster: most instances are on the first nodes of their group.
 
     @param crowded: which part of the nodes these are.
+    @param alike: instances have a few sizes; else all have different ones.
     """
     source = random.Random(seed)
     group_records = tuple(
@@ -57,7 +59,7 @@ def make_cluster(
         )
         for number in range(nodes)
     ]
-    filling = _Filling(empty, source, template, crowded)
+    filling = _Filling(empty, source, template, crowded, alike)
     instances = tuple(filling.instance(number) for number in range(nodes * per_node))
     return ClusterData(
         groups=group_records, nodes=tuple(filling.nodes), instances=instances, policy=POLICY
@@ -68,19 +70,23 @@ class _Filling:
     """Puts instances on nodes, and counts what these have left."""
 
     def __init__(
-        self, nodes: list[Node], source: random.Random, template: DiskTemplate, crowded: float
+        self,
+        nodes: list[Node],
+        source: random.Random,
+        template: DiskTemplate,
+        crowded: float,
+        alike: bool,
     ) -> None:
         self.nodes = nodes
         self._source = source
         self._template = template
-        self._crowded = crowded
+        self._crowded, self._alike = crowded, alike
         self._members: dict[str, list[int]] = {}
         for place, node in enumerate(nodes):
             self._members.setdefault(node.group, []).append(place)
 
     def instance(self, number: int) -> Instance:
-        memory = self._source.choice((512, 1024, 2048, 4096))
-        disk = self._source.choice((10240, 20480, 40960))
+        memory, disk = self._sizes()
         while True:
             primary, secondary = self._places()
             if all(self._has_room(place, memory, disk) for place in (primary, secondary)):
@@ -93,12 +99,18 @@ class _Filling:
             name=f"inst{number:05}",
             memory=memory,
             disk=disk,
-            vcpus=self._source.choice((1, 2, 4)),
+            vcpus=self._source.choice((1, 2, 4) if self._alike else range(1, 9)),
             primary=self.nodes[primary].name,
             secondary=self.nodes[secondary].name if mirrored else "",
             template=self._template,
             disks=(Disk(size=disk),),
         )
+
+    def _sizes(self) -> tuple[int, int]:
+        """Memory and disk."""
+        memories = (512, 1024, 2048, 4096) if self._alike else range(256, 4097)
+        disks = (10240, 20480, 40960) if self._alike else range(5000, 50001)
+        return self._source.choice(memories), self._source.choice(disks)
 
     def _places(self) -> tuple[int, int]:
         all_nodes = len(self.nodes)

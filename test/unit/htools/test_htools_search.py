@@ -109,3 +109,8 @@ class SearchTest(SynchronousTestCase):
             cluster = prepare(make_cluster(11, per_node=7, template=template, seed=7))
             for table in (0, TABLE):
                 self.assertGreater(self.check(cluster, BalanceOptions(), EQUAL, table), 15)
+
+    def test_tight(self) -> None:
+        """All sizes are different, and hardly anything fits."""
+        data = make_cluster(12, per_node=7, memory=26000, disk=500000, seed=4, alike=False)
+        self.assertGreater(self.check(prepare(data), BalanceOptions(), EQUAL, 0), 15)
