@@ -117,8 +117,11 @@ class InstanceCreate(Unit[OpInstanceCreate, CreatePlan]):
         )
         nics = make_nics(read_nics(self.op.nics, context), self.job)
         disks = self._make_disks(config, request, node)
+        now = self.job.clock.seconds()  # what OS scripts are told; the commit stamps it anew
         instance = Instance(
             uuid=self.job.random.uuid(),
+            ctime=now,
+            mtime=now,
             name=request.name,
             primary_node=node.uuid,
             os=request.os_name,

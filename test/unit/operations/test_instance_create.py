@@ -116,6 +116,7 @@ class CreateTests(SynchronousTestCase):
 
     def test_steps_and_their_undo(self) -> None:
         """Disk, OS and start are steps, each with what takes it back; the result names the node."""
+        self.job.clock.advance(1234.5)
         result = self.run_create()
         self.assertEqual(result, ["node2.example.com"])
         instance = self.job.config.find_instance("web1")
@@ -132,6 +133,8 @@ class CreateTests(SynchronousTestCase):
         )
         self.assertEqual(create.undo, RemoveDisk(disk=create.call.disk))
         self.assertEqual((install.call.os_name, install.undo), ("noop", END))
+        told = install.call.spec.instance
+        self.assertEqual((told.ctime, told.mtime), (1234.5, 1234.5))
         self.assertIsInstance(start.call, StartInstance)
         self.assertEqual(
             start.undo,
@@ -667,6 +670,23 @@ class CreateTests(SynchronousTestCase):
             "Hypervisor parameter 'cpu_mask': '0:1' is for 2 processors, but the instance has 1",
             ErrorCode.WRONG_INPUT,
             hvparams={"cpu_mask": "0:1"},
+        )
+
+    def test_parameter_files(self) -> None:
+        """What they name must be on the node."""
+        config = make_config()
+        cluster = replace(config.cluster, enabled_hypervisors=(HypervisorName.KVM,))
+        self.set_config(config.with_cluster(cluster))
+        finding = ParameterFinding(
+            source="request", hypervisor=HypervisorName.KVM, problem="parameter 'x': no file"
+        )
+        findings = NodeFindings(protocol=1, release="1", time_ns=0, parameters=(finding,))
+        self.job.rpc.answers[VerifyNode] = findings
+        error = self.fail_create(OpExecError)
+        self.assertEqual(
+            str(error),
+            "Hypervisor parameter validation failed on node node2.example.com:"
+            " parameter 'x': no file",
         )
 
     def test_beparams(self) -> None:
