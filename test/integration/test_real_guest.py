@@ -206,15 +206,19 @@ def test_hangs(started: Guest) -> None:
 def test_no_emulator(made: Guest, tmp_path: Path) -> None:
     """Without a QEMU, or with one that dies, nothing starts, and the error names it."""
     made.gnt("shutdown", "--timeout=0").good()
-    dying = tmp_path / "dying-qemu"
-    dying.write_text("#!/bin/sh\necho 'no such machine' >&2\nexit 1\n")
-    dying.chmod(0o755)
+    gone, dying = tmp_path / "gone-qemu", tmp_path / "dying-qemu"
     with unharmed(made.cluster):
-        for path in ("/nowhere/qemu", str(dying)):
+        refused = made.gnt("modify", "-H", f"kvm_path={gone}")
+        assert refused.status == 1
+        assert f"'kvm_path': {gone} is not a file" in refused.stderr, refused
+        for path in (gone, dying):
+            path.write_text("#!/bin/sh\necho 'no such machine' >&2\nexit 1\n")
+            path.chmod(0o755)
             made.gnt("modify", "-H", f"kvm_path={path}").good()
+            gone.unlink(missing_ok=True)
             refused = made.gnt("startup")
             assert refused.status == 1
-            assert path in refused.stderr, refused
+            assert str(path) in refused.stderr, refused
             assert (made.status(), made.is_known()) == ("ADMIN_down", False)
         made.gnt("modify", "-H", "kvm_path=default").good()
         made.gnt("startup").good()

@@ -14,6 +14,7 @@ from ganeti.opcodes.instance import OpInstanceCreate
 from ganeti.operations.asking import ask
 from ganeti.operations.instance.create_request import InstanceRequest
 from ganeti.operations.instance.disks import storage_folder
+from ganeti.operations.instance.hypervisor_check import check_parameter_files
 from ganeti.operations.instance.memory import reserve_memory
 from ganeti.operations.instance.os_check import check_os
 from ganeti.operations.instance.policy import enforce_policy
@@ -56,11 +57,12 @@ async def check_node(
     node: Node,
 ) -> None:
     """
-    Has the node the OS, a place for the disks, and the memory, which is reserved?
+    Has the node the OS, all files, a place for the disks, and the memory, which is reserved?
 
     @raise OpPrereqError: it has not, or does not answer.
-    @raise OpExecError: the OS is not usable there.
+    @raise OpExecError: the OS is not usable there, or files of hypervisor parameters are missing.
     """
+    await check_parameter_files(job, node, spec.hypervisor, spec.hvparams)
     if op.os_type is not None and not op.no_install:
         secret = secret_osparams(config, spec.instance, op.osparams_secret)
         await check_os(

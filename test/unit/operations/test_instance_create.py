@@ -24,6 +24,7 @@ from ganeti.errors import (
 )
 from ganeti.model.config import Configuration
 from ganeti.model.disk import DiskMode
+from ganeti.model.findings import NodeFindings, ParameterFinding
 from ganeti.model.group import NodeGroup
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
@@ -48,6 +49,7 @@ from ganeti.rpc.calls import (
     RunOsCreate,
     StartInstance,
     StopInstance,
+    VerifyNode,
 )
 
 NOOP = OsInfo(name="noop", path="/os/noop", valid=True, api_versions=(10, 20))

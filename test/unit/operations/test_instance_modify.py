@@ -28,6 +28,7 @@ from ganeti.errors import (
     TypeEnforcementError,
 )
 from ganeti.model.disk import DiskMode
+from ganeti.model.findings import NodeFindings, ParameterFinding
 from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import AdminState
 from ganeti.model.live import NodeResources, OsInfo
@@ -55,6 +56,7 @@ from ganeti.rpc.calls import (
     RemoveDisk,
     RenameDisk,
     SetMemory,
+    VerifyNode,
 )
 
 OS = OsInfo(
@@ -359,6 +361,28 @@ class ParameterTests(ModifyTests):
             "Hypervisor parameter 'cpu_cores': must be at least 0"
             " (current value: '-1', from this request)",
         )
+
+    def test_parameter_files(self) -> None:
+        """What the request names must be on the primary node, unless that is out of service."""
+        self.set_up(hypervisor=HypervisorName.KVM, hvparams={"initrd_path": "/gone"})
+        finding = ParameterFinding(
+            source="request", hypervisor=HypervisorName.KVM, problem="parameter 'x': no file"
+        )
+        findings = NodeFindings(protocol=1, release="1", time_ns=0)
+        self.job.rpc.answers[VerifyNode] = replace(findings, parameters=(finding,))
+        error = self.fail_op(OpExecError, hvparams={"kernel_path": "/k", "mem_path": "/m"})
+        self.assertEqual(
+            str(error),
+            "Hypervisor parameter validation failed on node node1.example.com:"
+            " parameter 'x': no file",
+        )
+        [(uuid, call)] = self.job.rpc.calls
+        asked = {each.path: each.directory for each in call.parameter_files}
+        self.assertEqual((uuid, asked), (node_uuid(1), {"/k": False, "/m": True}))
+        self.job.rpc.answers[VerifyNode] = findings
+        self.run_op(hvparams={"kernel_path": "/k"})
+        self.run_op(hvparams={"kernel_path": "", "kvm_path": "default"})
+        self.assertEqual(len(self.job.rpc.calls), 2)
 
     def test_processors(self) -> None:
         """Several lists of CPUs are for as many virtual ones, also when these become more."""

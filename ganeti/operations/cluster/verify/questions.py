@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from ganeti.model.config import Configuration
 from ganeti.model.disk import Disk, disk_nodes
 from ganeti.model.findings import ParameterFile, Peer
-from ganeti.model.hypervisors import HVPARAMS, Check, HypervisorName
+from ganeti.model.hypervisors import HypervisorName
 from ganeti.model.instance import Instance
 from ganeti.model.node import Node
 from ganeti.model.parameters import NicMode
 from ganeti.model.templates import TEMPLATES, DiskTemplate
 from ganeti.operations.cluster.verify.files import FileRule
 from ganeti.operations.node.add import NODED_PORT
+from ganeti.operations.parameter_files import parameter_files
 from ganeti.paths import Paths
 from ganeti.rpc.calls import VerifyNode
 
@@ -144,15 +145,5 @@ def _bridges(config: Configuration, instances: list[Instance]) -> Iterator[str]:
 
 def _parameter_files(config: Configuration, instances: list[Instance]) -> Iterator[ParameterFile]:
     for instance in instances:
-        if instance.hypervisor is HypervisorName.FAKE:
-            continue
-        for name, value in sorted(config.filled_hvparams(instance).items()):
-            spec = HVPARAMS[instance.hypervisor].get(name)
-            if spec is not None and spec.check in (Check.PATH, Check.DIRECTORY) and value:
-                yield ParameterFile(
-                    source=f"instance {instance.name}",
-                    hypervisor=instance.hypervisor,
-                    parameter=name,
-                    path=str(value),
-                    directory=spec.check is Check.DIRECTORY,
-                )
+        values = config.filled_hvparams(instance)
+        yield from parameter_files(instance.hypervisor, values, f"instance {instance.name}")

@@ -15,6 +15,7 @@ from ganeti.model.templates import TEMPLATES
 from ganeti.opcodes.instance import OpInstanceSetParams
 from ganeti.operations.asking import check_online
 from ganeti.operations.instance.create_checks import check_storage
+from ganeti.operations.instance.hypervisor_check import check_parameter_files
 from ganeti.operations.instance.modify import checks
 from ganeti.operations.instance.modify.disks import DiskChanges, DiskContext
 from ganeti.operations.instance.modify.interfaces import InterfaceChanges
@@ -86,6 +87,7 @@ class ModifyPlanning:
             checks.check_conversion(self._config, before, self._op.disk_template)
         instance = await self._change_place(before)
         instance = self._change_parameters(instance)
+        await self._check_files(instance)
         instance = await self._change_os(instance)
         instance = self._change_nics(instance)
         changes = await self._change_disks()
@@ -130,6 +132,14 @@ class ModifyPlanning:
             vcpus = config.filled_beparams(instance).vcpus
             check_cpu_mask(config.filled_hvparams(instance), vcpus)
         return instance
+
+    async def _check_files(self, instance: Instance) -> None:
+        """Those that the request names; where the node is offline, its start will tell."""
+        if self._node.offline:
+            return
+        filled = self._config.filled_hvparams(instance)
+        asked = {name: filled[name] for name in self._op.hvparams}
+        await check_parameter_files(self._job, self._node, instance.hypervisor, asked)
 
     async def _change_os(self, instance: Instance) -> Instance:
         op = self._op
