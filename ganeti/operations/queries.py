@@ -57,9 +57,9 @@ class Queries:
         """
         The answer to C{Query}: definitions of the columns, and rows of C{[status, value]}.
 
-        @raise RequestError: there is no such kind of object.
+        @raise RequestError: there is no such kind of object, or the filter is malformed.
         @raise OpPrereqError: there is no object of a name.
-        @raise ParameterError: the filter is malformed, or compares unlike things.
+        @raise ParameterError: the filter compares unlike things.
         """
         query = build_query(find_resource(what), fields, qfilter)
         return {"fields": query.definitions(), "data": await self._data(query)}

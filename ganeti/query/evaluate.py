@@ -85,7 +85,8 @@ def build_query(resource: Resource, fields: Sequence[str], qfilter: Any) -> Quer
     Check a query.
 
     @raise OpPrereqError: it has too many fields.
-    @raise ParameterError: the filter is malformed or has a field that there is not.
+    @raise RequestError: the filter is malformed.
+    @raise ParameterError: it has a field that there is not.
     """
     if len(fields) > MAX_FIELDS:
         raise OpPrereqError(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganeti.errors import ParameterError
+from ganeti.errors import ParameterError, RequestError
 from ganeti.query.fields import Field, Matching, Missing, Need
 from ganeti.utils.patterns import compile_pattern
 
@@ -48,7 +48,8 @@ def build_predicate(fields: Mapping[str, Field], key: str, qfilter: Any) -> Pred
 
     @param key: name of the field that names objects.
     @param qfilter: list form; None: all rows.
-    @raise ParameterError: malformed, or a field that there is not.
+    @raise RequestError: it is no filter.
+    @raise ParameterError: it has a field that there is not, or compares unlike things.
     """
     if qfilter is None:
         return Predicate(lambda row: True, Need.NONE, None)
@@ -87,7 +88,7 @@ class _Builder:
             case [str(op), str(name), value]:
                 return self._comparison(op, name, value)
             case _:
-                raise ParameterError(f"Malformed filter {_short(qfilter)}")
+                raise _unreadable(f"Malformed filter {_short(qfilter)}")
 
     def _field(self, name: str) -> Field:
         if name not in self._fields:
@@ -98,7 +99,7 @@ class _Builder:
     def _comparison(self, op: str, name: str, value: Any) -> Test:
         field = self._field(name)
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise ParameterError(f"A filter compares with texts and integers, not {_short(value)}")
+            raise _unreadable(f"A filter compares with texts and integers, not {_short(value)}")
         if op in _EQUALS:
             return _equal(field, value)
         if op == "!=":
@@ -110,7 +111,12 @@ class _Builder:
             return _matching(field, value)
         if op == "=[]":
             return _containing(field, value)
-        raise ParameterError(f"Unknown filter operator '{op}'")
+        raise _unreadable(f"Unknown filter operator '{op}'")
+
+
+def _unreadable(why: str) -> RequestError:
+    """What the original cannot read it refuses with a plain text."""
+    return RequestError(f"Failed to parse request: {why}")
 
 
 def _short(value: Any) -> str:

@@ -204,6 +204,12 @@ class QueryTests(AnswersCase):
         self.check_plain("Query", "nosuch", [], None)
         self.check_plain("QueryFields", "nosuch", None)
 
+    def test_malformed_filters(self) -> None:
+        """Fractions and truth values are no values of filters: a parse error."""
+        for value in (1.5, True):
+            self.check_plain("Query", "instance", ["name"], ["=", "name", value])
+        self.check_plain("Query", "instance", ["name"], ["nosuch", "name", "x"])
+
     def test_unknown_field(self) -> None:
         """An unknown field has its own kind, and a status in each row."""
         answer = self.result("Query", "instance", ["name", "nosuch"], None)

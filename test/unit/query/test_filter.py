@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganeti.errors import ParameterError, QueryFilterParseError
+from ganeti.errors import ParameterError, QueryFilterParseError, RequestError
 from ganeti.query.fields import NODATA, UNAVAILABLE, Field, Kind, Matching, Need
 from ganeti.query.filter import parse_filter
 from ganeti.query.predicate import build_predicate
@@ -212,13 +212,24 @@ def test_fails(qfilter):
         (["=", "flag", 1], "cannot be compared"),
         (["=", "name", 1], "cannot be compared"),
         (["=", "id", "x"], "cannot be compared"),
-        (["=", "text", 1.5], "texts and integers"),
-        (["=", "text", True], "texts and integers"),
-        (["=", "text", None], "texts and integers"),
         (["=~", "text", "("], "Invalid regular expression"),
         (["=~", "text", 1], "cannot be compared"),
         (["=~", "number", "1"], "no text"),
         (["=[]", "text", "h"], "no list"),
+    ],
+)
+def test_refused(qfilter, text):
+    """Unknown fields and unlike values are refused, saying why."""
+    with pytest.raises(ParameterError, match=re.escape(text)):
+        holds(qfilter)
+
+
+@pytest.mark.parametrize(
+    ("qfilter", "text"),
+    [
+        (["=", "text", 1.5], "texts and integers"),
+        (["=", "text", True], "texts and integers"),
+        (["=", "text", None], "texts and integers"),
         (["~", "text", "h"], "Unknown filter operator"),
         ([], "Malformed"),
         ("name", "Malformed"),
@@ -230,9 +241,9 @@ def test_fails(qfilter):
         (3, "Malformed"),
     ],
 )
-def test_refused(qfilter, text):
-    """Unknown fields, unlike values and malformed filters are refused, saying why."""
-    with pytest.raises(ParameterError, match=re.escape(text)):
+def test_malformed(qfilter, text):
+    """What is no filter is a request that cannot be read."""
+    with pytest.raises(RequestError, match=f"^Failed to parse request: .*{re.escape(text)}"):
         holds(qfilter)
 
 
