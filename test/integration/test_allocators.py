@@ -145,13 +145,13 @@ def sleeping(cluster: VirtualCluster) -> tuple[int, Path]:
     noted.unlink(missing_ok=True)
     write_script(place(cluster) / "sleeps", SLEEPS.format(pid=noted))
     ran = cluster.run(*ADD, "--submit", "-I", "sleeps", NEW).good()
-    assert wait_for(lambda: noted.exists() and noted.read_text().strip(), 20)
+    assert wait_for(lambda: noted.exists() and noted.read_text().endswith("\n"), 60)
     return int(ran.stderr.removeprefix("JobID: ")), noted
 
 
 def ended(cluster: VirtualCluster, noted: Path) -> bool:
     """Is the program gone, with its input?"""
-    return wait_for(lambda: not alive(noted) and inputs(cluster) == [], 20)
+    return wait_for(lambda: not alive(noted) and inputs(cluster) == [], 60)
 
 
 def test_cancelled(cluster: VirtualCluster) -> None:
@@ -160,7 +160,7 @@ def test_cancelled(cluster: VirtualCluster) -> None:
         job, noted = sleeping(cluster)
         begin = time.monotonic()
         cluster.run("gnt-job", "cancel", str(job)).good()
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 60
         assert ended(cluster, noted)
     assert status(cluster, job) == "canceled"
 
@@ -171,7 +171,7 @@ def test_killed(cluster: VirtualCluster, daemon: str) -> None:
     job, noted = sleeping(cluster)
     cluster.kill(1, daemon)
     cluster.start(1, daemon)
-    assert wait_for(lambda: status(cluster, job) == "error", 30)
+    assert wait_for(lambda: status(cluster, job) == "error", 90)
     assert ended(cluster, noted)
     assert all(pids(cluster).values())
     with unharmed(cluster):

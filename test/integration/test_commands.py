@@ -6,12 +6,12 @@ import json
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.virtualcluster import ROOT, Ran, VirtualCluster, wait_for
+from support.waiting import end_waiting, waiting
 
 from ganeti.paths import MASTERD
 
@@ -153,9 +153,9 @@ def test_placed(cluster: VirtualCluster) -> None:
 
 def test_jobs(cluster: VirtualCluster) -> None:
     """Jobs hold and wait for locks, are canceled, and are shown."""
-    first = _submit(cluster, "-n node2 5")
+    first = _submit(cluster, "-n node2 1000")
     second = _submit(cluster, "-n node2 0.1")
-    assert wait_for(lambda: f"exclusive:{second}" in _locks(cluster), 10)
+    assert wait_for(lambda: f"exclusive:{second}" in _locks(cluster), 60)
     assert _gnt(cluster, "gnt-job list --running --no-headers -o id").stdout == f"{first}\n"
     canceled = _gnt(cluster, f"gnt-job cancel {second}").good()
     assert canceled.stdout == "Job successfully cancelled\n"
@@ -165,7 +165,7 @@ def test_jobs(cluster: VirtualCluster) -> None:
     refused = _gnt(cluster, f"gnt-job cancel {first}")
     assert refused.status == 1
     _gnt(cluster, f"gnt-job cancel --kill --yes-do-it {first}").good()
-    assert wait_for(lambda: "exclusive" not in _locks(cluster), 10)
+    assert wait_for(lambda: "exclusive" not in _locks(cluster), 60)
 
 
 def _locks(cluster: VirtualCluster) -> str:
@@ -245,28 +245,26 @@ def test_settings(cluster: VirtualCluster) -> None:
 
 def test_lines_come_as_they_are_written(cluster: VirtualCluster) -> None:
     """The log of a running job is printed while it runs."""
-    began = time.monotonic()
-    with cluster.spawn("gnt-debug", "delay", "-r", "2", "1.5") as command:
+    with cluster.spawn("gnt-debug", "delay", "-r", "2", "1000") as command:
         assert command.stdout is not None
         line = command.stdout.readline()
-        seen = time.monotonic() - began
-        rest, errors = command.communicate(timeout=30)
+        running = _gnt(cluster, "gnt-job list --no-headers -o id --running").good().stdout
+        _gnt(cluster, f"gnt-job cancel --kill --yes-do-it {running}").good()
+        _, errors = command.communicate(timeout=60)
     assert "Test delay iteration 0/1" in line
-    assert "Test delay iteration 1/1" in rest
-    assert (command.returncode, errors) == (0, "")
-    assert seen + 1.0 < time.monotonic() - began
+    assert (command.returncode, "was canceled" in errors) == (1, True)
 
 
 def test_master_restarted(cluster: VirtualCluster) -> None:
     """A command that waits for a job outlives the master daemon."""
-    with cluster.spawn("gnt-debug", "delay", "3") as command:
-        assert wait_for(lambda: "running" in _gnt(cluster, "gnt-job list").stdout, 10)
+    with waiting(cluster) as command:
         cluster.kill(1, MASTERD)
         silent = _gnt(cluster, "gnt-node list")
         assert silent.status == 1
         assert "ganeti-masterd does not run on this node" in silent.stderr
-        assert silent.seconds < 3
+        assert silent.seconds < 20
         cluster.start(1, MASTERD)
+        end_waiting(cluster)
         _, errors = command.communicate(timeout=60)
     assert command.returncode in (0, 1), errors
     assert "Traceback" not in errors

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 class EmbeddedDriverTests(KvmNodeCase, HypervisorContract, TestCase):
     """The contract."""
 
-    timeout = 60
+    timeout = 180
 
     def spec(self, number: int, **settings: Any) -> InstanceSpec:
         return kvm_spec(number, **settings)

@@ -106,7 +106,7 @@ class FaultTests(KvmNodeCase, TestCase):
         begun = time.monotonic()
         self.assertEqual(set(await self.states()), {NAME, OTHER})
         await self.hypervisor.stop(OTHER, force=True)
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertLess(time.monotonic() - begun, 30)
         await gather(resuming)
         await stopping
         self.assertEqual(await self.states(), {})

@@ -20,6 +20,8 @@ ADD = add_argv()
 REMOVE = ("gnt-instance", "remove", "-f", NEW)
 GIGABYTE = "yes 'a line of output of a talkative hook' | head -c 1073741824"
 LIMIT_S = 2.0
+LATER_S = 30.0
+"""What a busy machine may take beside that; the scripts that hang would take longer."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_hanging(cluster: VirtualCluster, hooks: Path) -> None:
     body = f"trap '' TERM INT HUP; sleep 1000 & echo $! $$ > {marker}; wait"
     write_hook(hooks, "pre", "hang", body)
     ran = refused(cluster, ADD, NODE, "hang", f"did not end within {LIMIT_S:g} s and was killed")
-    assert ran.seconds < LIMIT_S + 5
+    assert ran.seconds < LIMIT_S + LATER_S
     assert alive(marker) == []
 
 
@@ -87,7 +89,7 @@ def test_hanging_post(cluster: VirtualCluster, hooks: Path) -> None:
     write_hook(hooks, "post", "hang", "sleep 1000")
     ran = cluster.run(*ADD).good()
     assert f"did not end within {LIMIT_S:g} s and was killed" in ran.stdout
-    assert ran.seconds < LIMIT_S + 5
+    assert ran.seconds < LIMIT_S + LATER_S
     cluster.run(*REMOVE).good()
 
 
@@ -96,12 +98,12 @@ def test_killed_job(cluster: VirtualCluster, hooks: Path) -> None:
     marker = hooks / "pid"
     write_hook(hooks, "pre", "hang", f"echo $$ > {marker}; exec sleep 1000")
     with cluster.spawn(*ADD) as adding:
-        assert wait_for(lambda: marker.exists() and marker.read_text().endswith("\n"), 20)
+        assert wait_for(lambda: marker.exists() and marker.read_text().endswith("\n"), 60)
         listed = cluster.run("gnt-job", "list", "--no-headers", "-o", "id", "--running").good()
         cluster.run("gnt-job", "cancel", "--kill", "--yes-do-it", *listed.stdout.split()).good()
-        assert adding.wait(10) == 1
+        assert adding.wait(60) == 1
         assert "was canceled" in adding.stderr.read()
-    assert wait_for(lambda: not alive(marker), 5)
+    assert wait_for(lambda: not alive(marker), 60)
 
 
 def test_gigabyte(cluster: VirtualCluster, hooks: Path) -> None:

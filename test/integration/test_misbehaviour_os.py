@@ -109,14 +109,14 @@ def test_hanging(cluster: VirtualCluster, odd: Path) -> None:
     marker = odd / "pids"
     set_create(odd, f"trap '' TERM INT HUP; sleep 1000 & echo $! $$ > {marker}; wait")
     with cluster.spawn(*ADD, "--print-jobid") as adding:
-        assert wait_for(lambda: marker.exists() and marker.read_text().endswith("\n"), 20)
+        assert wait_for(lambda: marker.exists() and marker.read_text().endswith("\n"), 60)
         assert len(alive(marker)) == 2
         job = _current_job(cluster)
         mild = cluster.run("gnt-job", "cancel", job)
         assert (mild.status, "can't cancel" in mild.stdout + mild.stderr) == (1, True)
         begun = time.monotonic()
         cluster.run("gnt-job", "cancel", "--kill", "--yes-do-it", job).good()
-        assert adding.wait(10) == 1
+        assert adding.wait(60) == 1
         print(f"killed after {time.monotonic() - begun:.2f} s")
         assert "was canceled" in adding.stderr.read()
     assert alive(marker) == []
@@ -159,7 +159,7 @@ def test_leaving_children(cluster: VirtualCluster, odd: Path) -> None:
     """What it leaves running is ended with it, and delays nothing."""
     for leave in (FORKS, f"({FORKS}) >/dev/null 2>&1 </dev/null"):
         set_create(odd, f"{leave}; exit 0")
-        assert cluster.run(*ADD).good().seconds < 10
+        assert cluster.run(*ADD).good().seconds < 60
         assert not (odd / "never").exists()
         cluster.run("gnt-instance", "remove", "-f", NEW).good()
 

@@ -197,7 +197,7 @@ async def try_all() -> str:
 class MatrixTests(TestCase):
     """Row 11 of the figures."""
 
-    timeout = 60
+    timeout = 180
 
     async def test_matrix(self) -> None:
         """What happens equals what was reviewed."""

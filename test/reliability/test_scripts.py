@@ -33,7 +33,8 @@ from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.threads import NoThreads
 
 LIMIT_S = 1.0
-LATEST_S = LIMIT_S + 5
+LATEST_S = LIMIT_S + 15
+"""Five seconds later, and more on a busy machine."""
 HOOKS_LIMIT_S = 600.0
 
 HANGING = {
@@ -145,7 +146,7 @@ class ScriptTests(TestCase):
         """What a script leaves behind does not delay its end, and is ended with it."""
         for name, body in LEAVING.items():
             with self.subTest(script=name):
-                self.assertLess(await self.create(body, limit_s=60.0), 5)
+                self.assertLess(await self.create(body, limit_s=60.0), 30)
                 self.assert_gone()
 
     async def test_gigabyte(self) -> None:

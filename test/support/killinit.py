@@ -10,7 +10,17 @@ from pathlib import Path
 from ganeti.paths import MASTERD, NODED
 from support.audit import Acknowledged
 from support.forkserver import ForkServer
-from support.killing import DYING_S, LATE_S, SETTLE_S, Point, Row, Table, Victim, points_of
+from support.killing import (
+    DYING_S,
+    LATE_S,
+    SETTLE_S,
+    TRIES,
+    Point,
+    Row,
+    Table,
+    Victim,
+    points_of,
+)
 from support.observe import problems_at_rest
 from support.ready import INIT
 from support.virtualcluster import Ran, VirtualCluster, wait_for
@@ -27,11 +37,15 @@ def walk_init(folder: Path, forks: ForkServer, victim: Victim, table: Table) -> 
     for point in points:
         row = table.row(OPERATION, victim, point.place)
         row.points += 1
-        cluster = _fresh(folder, pristine)
-        try:
-            _kill_at(cluster, victim, point, row)
-        finally:
-            cluster.end()
+        for _ in range(TRIES):
+            cluster = _fresh(folder, pristine)
+            try:
+                if _kill_at(cluster, victim, point, row):
+                    break
+            finally:
+                cluster.end()
+        else:  # how often it is passed depends on time, too; L{Table.missed} tells of whole places
+            row.outcomes["not reached"] += 1
 
 
 def _fresh(folder: Path, pristine: VirtualCluster) -> VirtualCluster:
@@ -53,8 +67,12 @@ def _learn(cluster: VirtualCluster, victim: Victim) -> list[Point]:
         cluster.end()
 
 
-def _kill_at(cluster: VirtualCluster, victim: Victim, point: Point, row: Row) -> None:
-    """Arm, make the cluster, and go on as an admin would: start what is down, or begin again."""
+def _kill_at(cluster: VirtualCluster, victim: Victim, point: Point, row: Row) -> bool:
+    """
+    Arm, make the cluster, and go on as an admin would: start what is down, or begin again.
+
+    @return: whether the point was reached.
+    """
     cluster.arm(victim.node, victim.daemon, point.spec)
     process = cluster.spawn(*INIT)
     died = _killed(cluster, victim, process)
@@ -64,13 +82,14 @@ def _kill_at(cluster: VirtualCluster, victim: Victim, point: Point, row: Row) ->
     stdout, stderr = process.communicate(timeout=90)
     died = died or wait_for(lambda: cluster.pid(victim.node, victim.daemon) is None, DYING_S)
     ran = Ran(INIT, process.returncode, stdout, stderr, 0.0)
-    row.killed += died
-    row.outcomes["done" if ran.status == 0 else "failed"] += 1
-    found = [] if died else ["not reached"]
+    found = _recover(cluster, ran)
     if "Traceback" in ran.stderr:
         found.append(f"a traceback reached the user: {ran.stderr}")
-    found += _recover(cluster, ran)
     row.problems += [f"#{point.count}: {problem}" for problem in found]
+    if died:
+        row.killed += 1
+        row.outcomes["done" if ran.status == 0 else "failed"] += 1
+    return died
 
 
 def _killed(cluster: VirtualCluster, victim: Victim, process: subprocess.Popen[str]) -> bool:

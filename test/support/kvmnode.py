@@ -61,7 +61,7 @@ class KvmNodeCase:
     @ivar hypervisor: of a node without guests.
     """
 
-    timeout = 60
+    timeout = 180
     paths: Paths
     reaper: Reaper
 

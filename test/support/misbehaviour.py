@@ -27,7 +27,7 @@ def unharmed(cluster: VirtualCluster, *, may_owe: bool = False) -> Iterator[None
     """Whatever the block does: the same daemons serve after it, and nothing is left behind."""
     before, logged = pids(cluster), _defects(cluster)
     yield
-    assert pids(cluster) == before
+    assert pids(cluster) == before, cluster.last_words()
     assert problems_at_rest(cluster, Acknowledged(), may_owe=may_owe) == []
     assert _defects(cluster) - logged == set(), "a daemon logged a defect of its own"
 
@@ -56,7 +56,7 @@ def refused(cluster: VirtualCluster, argv: tuple[str, ...], *words: str, status:
     @param words: names of the object and the node, and the cause; all in its error.
     """
     ran = cluster.run(*argv)
-    said = f"{' '.join(argv)}: {ran.status}\n{ran.stdout}\n{ran.stderr}"
+    said = ran.told()
     assert ran.status == status, said
     error = ran.stderr or ran.stdout
     assert error.strip(), said

@@ -210,7 +210,7 @@ def problems_at_rest(
     @param files: also look at those that show the configuration, which follow last.
     """
     if cluster.pid(1, MASTERD) is None:
-        return ["the master daemon is dead"]
+        return [f"the master daemon is dead: {cluster.last_words()}"]
     if not wait_for(lambda: jobs_final(cluster), 60.0):
         rows = luxi(cluster, lambda client: client.call("QueryJobs", [None, ["id", "status"]]))
         return [f"jobs do not end: {[row for row in rows if row[1] not in FINAL]}"]  # type: ignore[attr-defined]

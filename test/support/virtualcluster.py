@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 
 from ganeti.cli.guest.processes import kill_emulators
 from ganeti.paths import MASTERD, NODED, Paths
@@ -26,10 +27,20 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = ROOT / "bin"
 START_LIMIT_S = 60.0
 END_LIMIT_S = 30.0
+LAST_LINES = 200
+"""Of a dead daemon's log: a crash tells of each thread."""
 
 
 class ClusterError(AssertionError):
     """The cluster did not do what the test needs of it."""
+
+
+class NotStarted(ClusterError):
+    """A daemon did not start, and why it C{said} so."""
+
+    def __init__(self, text: str, said: str) -> None:
+        super().__init__(text)
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -41,14 +52,19 @@ class Ran:
     stdout: str
     stderr: str
     seconds: float
+    last_words: str = ""
+    """When it failed: of daemons that did not run (any more)."""
 
     def good(self) -> Ran:
         """Itself. @raise ClusterError: it failed."""
         if self.status != 0:
-            raise ClusterError(
-                f"{' '.join(self.argv)}: status {self.status}\n{self.stdout}\n{self.stderr}"
-            )
+            raise ClusterError(self.told())
         return self
+
+    def told(self) -> str:
+        """All there is to say about it, for who did not expect it."""
+        head = f"{' '.join(self.argv)}: status {self.status}"
+        return "\n".join([head, self.stdout, self.stderr, self.last_words])
 
 
 @dataclass
@@ -96,14 +112,15 @@ class VirtualCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 stdout, stderr = process.communicate()
-                raise ClusterError(
-                    f"{' '.join(argv)} did not end in {timeout_s} s\n{stdout}\n{stderr}"
-                ) from None
-        return Ran(argv, process.returncode, stdout, stderr, time.monotonic() - begin)
+                text = f"{' '.join(argv)} did not end in {timeout_s} s\n{stdout}\n{stderr}"
+                raise ClusterError(f"{text}\n{self.last_words()}") from None
+        seconds = time.monotonic() - begin
+        last_words = self.last_words() if process.returncode else ""
+        return Ran(argv, process.returncode, stdout, stderr, seconds, last_words)
 
     def spawn(self, *argv: str, node: int = 1) -> subprocess.Popen[str]:
-        """Start one of our commands on a node."""
-        return subprocess.Popen(
+        """Start one of our commands on a node; a test that fails does not wait for it."""
+        return _Command(
             [str(BIN / argv[0]), *argv[1:]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -139,7 +156,8 @@ class VirtualCluster:
         if process is not None:
             process.wait(START_LIMIT_S)
         if said != "READY=1":
-            raise ClusterError(f"{daemon} on {self.name(node)} did not start: {said!r}")
+            text = f"{daemon} on {self.name(node)} did not start: {said!r}"
+            raise NotStarted(f"{text}\n{self.last_words()}", said)
 
     def start_if_down(self, node: int, daemon: str) -> None:
         if self.pid(node, daemon) is None:
@@ -153,10 +171,10 @@ class VirtualCluster:
         """
         try:
             self.start(node, daemon)
-        except ClusterError as err:
-            if "is in no cluster" in str(err) or "There is no database" in str(err):
+        except NotStarted as err:
+            if "is in no cluster" in err.said or "There is no database" in err.said:
                 return False
-            if "the daemon is running already" not in str(err):
+            if "the daemon is running already" not in err.said:
                 raise
         return True
 
@@ -174,6 +192,17 @@ class VirtualCluster:
     def wait_gone(self, node: int, daemon: str, limit_s: float = END_LIMIT_S) -> bool:
         """Wait until no process holds the daemon's pid file; False after C{limit_s}."""
         return wait_for(lambda: self.pid(node, daemon) is None, limit_s)
+
+    def last_words(self) -> str:
+        """How the logs of daemons end that do not run (any more): it tells where they crashed."""
+        said = []
+        for node in range(1, self.nodes + 1):
+            for daemon in (MASTERD, NODED):
+                log = Path(self.paths(node).log_file(daemon))
+                if log.exists() and self.pid(node, daemon) is None:
+                    said += [f"{daemon} on {self.name(node)} does not run; its log ends:"]
+                    said += log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        return "\n".join(said)
 
     def end(self) -> None:
         """Kill every daemon of the cluster that runs, and every guest."""
@@ -227,6 +256,20 @@ class VirtualCluster:
         path = self._trace(node, daemon)
         lines = path.read_text().splitlines() if path.exists() else []
         return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
+
+
+class _Command(subprocess.Popen[str]):
+    """One that is not waited for when the block that needs it has failed."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, traceback)
 
 
 def wait_for(condition: object, limit_s: float, every_s: float = 0.01) -> bool:

@@ -29,7 +29,7 @@ LIMIT = 100_000
 
 
 class AllocatorTests(TestCase):
-    timeout = 30
+    timeout = 180
 
     def setUp(self) -> None:
         root = tempfile.mkdtemp(prefix="ganeti-test-")

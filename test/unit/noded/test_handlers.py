@@ -175,7 +175,7 @@ def run_os_create(number: int = 1, **settings: Any) -> calls.RunOsCreate:
 
 
 class HandlerTests(TestCase):
-    timeout = 60
+    timeout = 180
 
     async def setUp(self) -> None:
         root = tempfile.mkdtemp(prefix="ganeti-test-")
@@ -388,7 +388,7 @@ class HandlerTests(TestCase):
 class KilledAnywhereTests(TestCase):
     """Handlers that are cut off, and run again by the next life of the node daemon."""
 
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         root = tempfile.mkdtemp(prefix="ganeti-test-")
@@ -492,7 +492,7 @@ class KilledAnywhereTests(TestCase):
 
 
 class SimulatedTests(TestCase):
-    timeout = 90
+    timeout = 180
 
     async def test_in_memory(self) -> None:
         """A simulated machine keeps disks and guests over its node daemon's lives."""

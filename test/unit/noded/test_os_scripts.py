@@ -176,7 +176,7 @@ class ScriptedTests(SynchronousTestCase):
 class RealTests(TestCase):
     """Shell scripts."""
 
-    timeout = 60
+    timeout = 180
 
     def setUp(self) -> None:
         self.top = Path(tempfile.mkdtemp(prefix="ganeti-test-"))

@@ -213,7 +213,7 @@ class RealProcessRunnerTests(TestCase):
             seen.append(os.path.exists(mark))
 
         argv = ["sh", "-c", f"echo $$ > {mark}; cat; env | grep -e SHLVL -e OLDPWD"]
-        done = await self.runner.run(argv, timeout_s=5, on_start=note, stdin=b"in", check=False)
+        done = await self.runner.run(argv, timeout_s=60, on_start=note, stdin=b"in", check=False)
         self.assertEqual((seen, done.stdout), ([False], b"in"))
         with open(mark) as stream:
             self.assertEqual(stream.read(), f"{self.pid}\n")
