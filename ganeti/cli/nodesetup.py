@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -49,6 +50,13 @@ class VirtualNodeSetup:
         self._paths = Paths(root=f"{paths.cluster_dir}/{name}", hostname=name)
 
     def prepare(self, cluster_name: str, authority: str, *, force_join: bool) -> Prepared:
+        root = self._paths.root
+        if not os.path.isdir(root):
+            raise OpPrereqError(
+                f"{self._paths.hostname} is no node of this virtual cluster, there is no {root}:"
+                " vcluster-setup makes nodes",
+                ErrorCode.ENVIRONMENT,
+            )
         return nodejoin.prepare(self._paths, cluster_name, authority, force_join=force_join)
 
     def install(self, bundle: Bundle) -> None:

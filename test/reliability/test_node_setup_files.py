@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from ganeti.utils import failpoints
 def master() -> Iterator[Paths]:
     with virtual_folder() as paths:
         create_cluster(paths)
+        os.mkdir(node_paths(paths).root)
         yield paths
 
 
@@ -31,6 +33,7 @@ def test_killed_anywhere(master: Paths) -> None:
         join(master, setup)
         for number in range(len(reached)):
             shutil.rmtree(node_paths(master).root)
+            os.mkdir(node_paths(master).root)
             failpoints.on_reach(_killer(number))
             with pytest.raises(_Killed):
                 join(master, setup)

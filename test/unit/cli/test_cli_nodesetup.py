@@ -45,6 +45,7 @@ from ganeti.utils.hosts import Host
 def master() -> Iterator[Paths]:
     with virtual_folder() as paths:
         create_cluster(paths)
+        os.mkdir(node_paths(paths).root)
         yield paths
 
 
@@ -96,6 +97,14 @@ def test_other_cluster(master: Paths, kind: str) -> None:
     join(master, setup, force_join=True)
     check_joined(master)
     assert not os.path.exists(node.store_db)
+
+
+def test_no_node(master: Paths) -> None:
+    """In a virtual cluster nodes are made by vcluster-setup: a mistyped name makes none."""
+    setup = VirtualNodeSetup(master, "web.example.com")
+    with pytest.raises(OpPrereqError, match="is no node of this virtual cluster"):
+        setup.prepare(CLUSTER, authority_of(master), force_join=False)
+    assert sorted(os.listdir(master.cluster_dir)) == ["hosts", "node1.example.com", NAME]
 
 
 def test_higher_term(master: Paths) -> None:
