@@ -8,11 +8,13 @@ step acts, the job context makes its recovery durable.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
 
+from ganeti.errors import GanetiError, ProgrammerError
 from ganeti.model.delta import Delta
 from ganeti.model.locks import HeldLock
 from ganeti.model.recovery import Action, Compensation
@@ -24,7 +26,6 @@ from ganeti.rpc.calls import Call, LogicalFile
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from ganeti.errors import GanetiError
     from ganeti.model.live import HookResult
     from ganeti.operations.allocators.interface import IInstanceAllocator
     from ganeti.paths import Paths
@@ -237,7 +238,7 @@ class JobContext(Protocol):
         """Free all locks but C{keep}."""
 
 
-class Unit(Generic[OpT, PlanT]):
+class Unit(ABC, Generic[OpT, PlanT]):
     """
     One unit of work; a new object for each run of an opcode.
 
@@ -258,6 +259,7 @@ class Unit(Generic[OpT, PlanT]):
         """
         return ()
 
+    @abstractmethod
     async def plan(self) -> PlanT:
         """
         Check all that can be checked, reserve, and decide. Changes nothing.
@@ -265,7 +267,6 @@ class Unit(Generic[OpT, PlanT]):
         @raise ganeti.errors.OpPrereqError: it cannot be done.
         @raise NeedLocks: more locks are needed first.
         """
-        raise NotImplementedError
 
     def hooks(self, plan: PlanT) -> HookPlan | None:
         """The hooks around C{execute}; None when the operation has none."""
@@ -287,10 +288,10 @@ class Unit(Generic[OpT, PlanT]):
         """The opcode's result when only a dry run was asked for."""
         return None
 
+    @abstractmethod
     async def execute(self, plan: PlanT) -> Any:
         """Do it, and return the opcode's result (or L{ResultWithJobs})."""
-        raise NotImplementedError
 
     async def settle(self, stage: str, data: Any) -> Any:
         """Called at recovery when the last record was C{Settle}: look at the nodes, then decide."""
-        raise NotImplementedError
+        raise ProgrammerError(f"{type(self).__name__} recorded that it would settle, and cannot")
