@@ -15,10 +15,13 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 
 from ganeti.cli.guest.processes import kill_emulators
+from ganeti.cli.vcluster_layout import prefixes
 from ganeti.paths import MASTERD, NODED, Paths
 from ganeti.utils.pidfile import holder
 from support.forkserver import ForkServer
@@ -98,8 +101,8 @@ class VirtualCluster:
 
     def setup(self) -> None:
         """Make the folder with all that vcluster-setup puts there."""
-        argv = [str(BIN / "vcluster-setup"), "-c", str(self.nodes), str(self.folder)]
-        subprocess.run(argv, check=True, timeout=60, stdout=subprocess.DEVNULL)
+        argv = [str(BIN / "vcluster-setup"), "-c", str(self.nodes), *_network(self.folder)]
+        subprocess.run([*argv, str(self.folder)], check=True, timeout=60, stdout=subprocess.DEVNULL)
         if self.failpoints:
             (self.folder / "failpoints").mkdir(exist_ok=True)
 
@@ -256,6 +259,22 @@ class VirtualCluster:
         path = self._trace(node, daemon)
         lines = path.read_text().splitlines() if path.exists() else []
         return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
+
+
+_networks: dict[str, Path] = {}
+_giving = Lock()
+
+
+def _network(folder: Path) -> list[str]:
+    """
+    Words for vcluster-setup, so that no two clusters of this process have the same addresses: it
+    sees only those whose daemons run already.
+    """
+    usual, *others = islice(prefixes(str(folder)), 9)
+    with _giving:
+        mine = (n for n in (usual, *others) if _networks.setdefault(n, folder) == folder)
+        chosen = next(mine)
+    return [] if chosen == usual else ["-p", chosen]
 
 
 class _Command(subprocess.Popen[str]):
