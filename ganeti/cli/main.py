@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from ganeti import version
@@ -51,14 +52,16 @@ def main(
         stderr or _tolerant(sys.stderr),
         terminal or Terminal(),
         clock or Clock(),
-        stdin or sys.stdin,
+        stdin or sys.stdin or StringIO(),
     )
     _arm_failpoints(environ)
     try:
         status = _run(load_program(program), argv, world)
         world.stdout.flush()
-    except BrokenPipeError:
+    except OSError as err:  # of standard output: the disk is full, or nobody reads
         _forget_output(world)
+        if not isinstance(err, BrokenPipeError):
+            world.stderr.write(f"Error: {err}\n")
         return failures.FAILURE
     except KeyboardInterrupt:
         world.stderr.write(f"{failures.INTERRUPTED}\n")
@@ -81,8 +84,14 @@ def _arm_failpoints(environ: Mapping[str, str]) -> None:
         failpoints.configure(spec, trace)
 
 
-def _tolerant(stream: TextIO) -> TextIO:
-    """A standard stream that writes what its encoding lacks as escapes, instead of failing."""
+def _tolerant(stream: TextIO | None) -> TextIO:
+    """
+    A standard stream that writes what its encoding lacks as escapes, instead of failing.
+
+    @param stream: None when it was closed before the program began.
+    """
+    if stream is None:
+        return StringIO()
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
     return stream

@@ -251,6 +251,31 @@ def test_broken_pipe(process: dict[str, Any]) -> None:
         assert command.wait(20) == 1
 
 
+def test_full_disk(process: dict[str, Any]) -> None:
+    """Output that cannot be written is an error of one line."""
+    words = ("gnt-node", "list", "-o", "name"), ("gnt-node", "--version")
+    for command in words:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                _command(*command), stdout=full, timeout=60, check=False, **process
+            )
+        message = "Error: [Errno 28] No space left on device\n"
+        assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_closed_streams(process: dict[str, Any]) -> None:
+    """Without standard streams a command works all the same, and says nothing."""
+    shell = ("sh", "-c", 'exec "$@" <&- >&-', "sh")
+    done = subprocess.run(
+        [*shell, *_command("gnt-node", "list", "-o", "name")],
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+        **process,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("program", ["gnt-node", "gnt-job"])
 def test_light(process: dict[str, Any], program: str) -> None:
     """Lists load neither Twisted nor msgspec: they must start fast."""
