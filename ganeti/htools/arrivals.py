@@ -110,8 +110,8 @@ class Arrivals(ABC):
         if tags.desired is not None and tags.desired_at is not None:
             change = change + tags.desired_at[:, at][tags.desired[first]].sum(axis=1) * counted
         if tags.exclusion is not None:
-            there = state.tag_counts[:, at][tags.exclusion[first]] > 0
-            change = change + WEIGHTS["pri_tags_score"] * there.sum(axis=1)
+            there = state.tags_there(first, at).sum(axis=1)
+            change = change + WEIGHTS["pri_tags_score"] * there
         if tags.exclusion is not None and tags.locations is not None:
             # At least: one of them may be the instance itself.
             there = (state.location_tags > 1).T[tags.exclusion[first]].sum(axis=1)

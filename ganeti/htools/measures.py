@@ -78,7 +78,7 @@ def measure(state: State) -> dict[str, float]:
     values["n1_cnt"] = float(everything @ state.fails_n1())
     values["offline_all_cnt"] = float(everything[~online].sum())
     values["offline_pri_cnt"] = float(state.primaries[~online].sum())
-    values["pri_tags_score"] = float(np.maximum(state.tag_counts[:-1, online] - 1, 0).sum())
+    values["pri_tags_score"] = float(state.tag_repeats[online].sum())
     values["location_score"] = location_score(state)
     values["location_exclusion_score"] = location_exclusion_score(state)
     return values

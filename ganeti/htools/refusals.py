@@ -61,8 +61,7 @@ def refuse_running(field: Field, instances: Ints, at: Columns) -> Refused:
     soft |= memory >= limits.soft_memory
     soft |= table.cpus[instances, None] > limits.cpus
     if state.tags.exclusion is not None:
-        there = state.tag_counts[:, at][state.tags.exclusion[instances]] > 0
-        soft |= there.any(axis=1) & ~soon
+        soft |= state.tags_there(instances, at).any(axis=1) & ~soon
     return Refused(hard, soft)
 
 

@@ -56,6 +56,8 @@ class State:
     secondaries: Floats
     tag_counts: Floats
     """[exclusion tag, node]: primary instances with it; the last row stays 0."""
+    tag_repeats: Floats
+    """By node: primary instances with an exclusion tag that another one before them has."""
     location_tags: Floats
     """[location, exclusion tag]: primary instances with the one on nodes with the other."""
 
@@ -77,6 +79,7 @@ class State:
         self.primaries = np.zeros(count)
         self.secondaries = np.zeros(count)
         self.tag_counts = np.zeros((self.tags.exclusion_count + 1, count))
+        self.tag_repeats = np.zeros(count)
         places = 0 if self.tags.locations is None else self.tags.locations.shape[1]
         self.location_tags = np.zeros((places, self.tags.exclusion_count + 1))
         self.copies: list[tuple[int, int, int]] = []
@@ -134,10 +137,21 @@ class State:
         if self.tags.exclusion is None:
             return
         tags = [tag for tag in self.tags.exclusion[instance] if tag < self.tags.exclusion_count]
+        # The last of a tag is no repetition, coming or going.
+        others = self.tag_counts[tags, node] - (sign < 0)
+        self.tag_repeats[node] += sign * float((others > 0).sum())
         self.tag_counts[tags, node] += sign
         if self.tags.locations is not None and self.nodes.online[node]:
             weight = sign * self.instances.counted[instance]
             self.location_tags[:, tags] += weight * self.tags.locations[node][:, None]
+
+    def tags_there(self, instances: Ints, at: slice | Ints) -> Flags:
+        """[instance, slot, node]: whether another's exclusion tag is on the node already."""
+        assert self.tags.exclusion is not None
+        tags = self.tags.exclusion[instances]
+        if isinstance(at, slice):
+            return self.tag_counts[tags][:, :, at] > 0
+        return self.tag_counts[tags[:, :, None], at] > 0
 
     def occupied(self) -> tuple[Ints, Ints, Ints]:
         """All instances that are somewhere: rows of the table, primary and secondary nodes."""

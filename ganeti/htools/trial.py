@@ -144,8 +144,8 @@ class Trial(Leaving):
         if tags.desired is not None and tags.desired_at is not None:
             change = change + tags.desired_at[:, at][tags.desired[instances]].sum(axis=1) * counted
         if tags.exclusion is not None:
-            there = self.state.tag_counts[:, at][tags.exclusion[instances]] > 0
-            change = change + WEIGHTS["pri_tags_score"] * there.sum(axis=1)
+            there = self.state.tags_there(instances, at).sum(axis=1)
+            change = change + WEIGHTS["pri_tags_score"] * there
         if tags.exclusion is not None and tags.locations is not None:
             weight = WEIGHTS["location_exclusion_score"]
             change = change + weight * counted * (self.places[part] @ tags.locations[at].T)
