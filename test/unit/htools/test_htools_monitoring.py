@@ -175,11 +175,11 @@ def test_slow_daemon() -> None:
     never = threading.Event()
     with monitored({NODES[0]: {"cpu-avg-load": busy(1)}, NODES[1]: {"cpu-avg-load": never}}):
         start = time.monotonic()
-        answers = ask_nodes(NODES[:2], "cpu-avg-load", str, limit_s=1.5)
+        answers = ask_nodes(NODES[:2], "cpu-avg-load", str, limit_s=3.0)
         assert time.monotonic() - start < 20
         never.set()
     assert isinstance(answers[NODES[0]], bytes)
-    assert str(answers[NODES[1]]) == "no answer within 1.5 seconds"
+    assert str(answers[NODES[1]]) == "no answer within 3 seconds"
 
 
 def test_slow_resolver() -> None:

@@ -41,6 +41,7 @@ from ganeti.rpc.client import PbTransport
 from ganeti.rpc.nodes import NodeRpc
 from ganeti.rpc.roles import RoleRecord, encode_role_record
 from ganeti.rpc.transport import NodeAddress
+from ganeti.store.nodestate import Request
 from ganeti.store.nodestate_db import NodeDatabase
 from ganeti.utils import procfs
 
@@ -161,11 +162,18 @@ class ServiceTests(TestCase):
         running = Deferred.fromCoroutine(
             self.rpc.call(NODE, Delay(duration_s=100), request_id="1/0/0")
         )
-        await self.wait(0.2)
+        await self.recorded("1/0/0")
         await self.rig.stop()
         with self.assertRaises(NodeUnreachable) as caught:
             await running
         self.assertTrue(caught.exception.lost)
+
+    async def recorded(self, request_id: str) -> Request:
+        """What the node knows of a request, when it has come."""
+        assert self.rig.service.node is not None
+        while not (known := await self.rig.service.node.services.state.lookup(request_id)):
+            await self.wait(0.02)
+        return known
 
     async def test_leftover_processes(self) -> None:
         """What a killed daemon left running is killed, and its task has failed."""
@@ -194,9 +202,7 @@ class ServiceTests(TestCase):
         await self.rig.start()
         call = RunHooks(path="instance-add", phase="pre", env={})
         running = Deferred.fromCoroutine(self.rpc.call(NODE, call, request_id="9/0/1"))
-        assert self.rig.service.node is not None
-        state = self.rig.service.node.services.state
-        while not (known := await state.lookup("9/0/1")) or known.pid is None:
+        while (known := await self.recorded("9/0/1")).pid is None:
             await self.wait(0.02)
         self.assertEqual(known.pid_started, mark_of(known.pid))
         self.patch(service, "_GRACE_S", 0.1)
