@@ -118,6 +118,8 @@ def run(daemon: str, argv: Sequence[str], environ: Mapping[str, str]) -> None:
         paths = Paths.from_environ(environ)
         if "--help" not in rest:
             make_directories(paths)
+        if paths.virtual:  # libvirt would keep some state in the user's home
+            os.environ["XDG_RUNTIME_DIR"] = paths.run_dir
     except (GanetiError, OSError) as err:
         sys.exit(f"{daemon}: {err}")
     _Logging.debug = not flags.isdisjoint(("-d", "--debug"))

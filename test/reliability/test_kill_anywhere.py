@@ -51,7 +51,7 @@ WALKS: tuple[tuple[Walk, ...], ...] = (
     ((NODE_OFFLINE, MASTER), (NODE_OFFLINE, JOINING), (REINSTALL, MASTER)),
     ((RENAME, MASTER), (MODIFY, MASTER), (REINSTALL, TARGET)),
     ((RENAME, TARGET), (MODIFY, TARGET)),
-    ((BATCH, MASTER),),
+    ((ADD_DISKLESS, MASTER), (BATCH, MASTER)),
 )
 """Each row on a cluster of its own."""
 

@@ -25,6 +25,7 @@ def look_at_machine(cache: str, kernel: str) -> str:
         try:
             done = subprocess.run(
                 argv,
+                env=os.environ | {"XDG_RUNTIME_DIR": scratch},  # and nothing in the user's home
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 pass_fds=(lock,),
