@@ -31,6 +31,8 @@ TESTS = Path(__file__).parents[1]
 CHILD = TESTS / "support" / "kvmchild.py"
 NAME, OTHER = "inst1.example.com", "inst2.example.com"
 NOBODY = 65534
+SCREENS = "127.13.0.1"
+"""Where no connection comes from: a port that was free there stays so."""
 # A boot sector: mov dx,0x604; mov ax,0x2000; out dx,ax; hlt. On QEMU's PC that is the power switch.
 POWER_OFF = (
     bytes.fromhex("ba0406 b80020 ef f4 ebfd".replace(" ", "")).ljust(510, b"\0") + b"\x55\xaa"
@@ -122,14 +124,14 @@ class FaultTests(KvmNodeCase, TestCase):
 
     async def test_vnc(self) -> None:
         """The screen is on the instance's port; one that is taken keeps a guest from starting."""
-        screen = {"vnc_bind_address": "127.0.0.1", "vga": "std"}
-        with socket.create_server(("127.0.0.1", 0)) as taken:
+        screen = {"vnc_bind_address": SCREENS, "vga": "std"}
+        with socket.create_server((SCREENS, 0)) as taken:
             port = taken.getsockname()[1]
             with self.assertRaisesRegex(HypervisorError, f"Cannot start instance {OTHER}: "):
                 await self.hypervisor.start(kvm_spec(2, hvparams=screen, network_port=port), ())
         self.assertEqual(await self.states(), {})
         await self.hypervisor.start(kvm_spec(1, hvparams=screen, network_port=port), ())
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as viewer:
+        with socket.create_connection((SCREENS, port), timeout=30) as viewer:
             self.assertEqual(viewer.recv(4), b"RFB ")
 
     async def test_two_starts_at_once(self) -> None:

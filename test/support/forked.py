@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 """For one child."""
 
 

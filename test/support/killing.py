@@ -27,7 +27,7 @@ LATE_S = 5.0
 """In which they do on a machine that is busy; only waited for when a place was not reached."""
 DYING_S = 1.0
 """In which a kill takes effect that was decided before the place was disarmed."""
-TRIES = 3
+TRIES = 5
 FILES_EVERY = 8
 """After so many kills the audit waits for the files that show the configuration, too."""
 FILES = "files"
