@@ -129,6 +129,7 @@ def test_no_such_program(node: Node) -> None:
         daemons.start(node.paths, NODED, 20)
 
 
+@pytest.mark.slow
 def test_never_ready(node: Node) -> None:
     """A daemon that says nothing is not waited for longer than asked."""
     node.behave("well")

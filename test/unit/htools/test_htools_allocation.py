@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from support.randomclusters import random_cluster
+from support.thorough import examples
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.htools.allocation import AllocationOptions, Failure, allocate
@@ -80,7 +81,7 @@ class BalanceTest(SynchronousTestCase):
 
     def test_plan(self) -> None:
         """Each step lowers the score; the last score is that of the cluster that comes out."""
-        for seed in range(12):
+        for seed in range(examples(12)):
             plan = balance(random_cluster(seed))
             scores = [plan.initial_score, *(step.score for step in plan.steps)]
             self.assertEqual(sorted(scores, reverse=True), scores)

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from support.placement import make_cluster
 from support.randomclusters import random_cluster
+from support.thorough import examples
 
 from ganeti.cli.htools.main import main
 from ganeti.htools.balance import BalanceOptions, balance
@@ -31,7 +32,7 @@ def end_of(cluster: Cluster, **options: object) -> list[str]:
 
 def test_terms_of_steps() -> None:
     """The changes of a step's terms are what it gains."""
-    for seed in range(6):
+    for seed in range(examples(6)):
         plan = balance(random_cluster(seed))
         scores = [plan.initial_score, *(step.score for step in plan.steps)]
         text = "\n".join(step_lines(random_cluster(seed), plan.steps, BalanceOptions()))

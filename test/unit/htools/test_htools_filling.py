@@ -6,6 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 from support.placement import make_cluster
 from support.randomclusters import random_cluster
+from support.thorough import examples
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.htools.capacity import CapacityOptions, fill, fill_tiered, lowered, new_instance
@@ -69,7 +70,7 @@ class FillingTest(SynchronousTestCase):
     def test_equal_nodes(self) -> None:
         """Where many nodes are alike."""
         for template in (DiskTemplate.DRBD, DiskTemplate.PLAIN, DiskTemplate.RBD):
-            self.check(simulated("p,17,60g,16g,4,4"), template, 60)
+            self.check(simulated("p,17,60g,16g,4,4"), template, examples(60))
 
     def test_full(self) -> None:
         """Up to the last that fits."""
@@ -85,7 +86,7 @@ class FillingTest(SynchronousTestCase):
 
     def test_any_state(self) -> None:
         """On clusters in good and bad states, with few nodes."""
-        for seed in range(12):
+        for seed in range(examples(12)):
             cluster = random_cluster(seed, tags=False)
             if sum(not node.offline for node in cluster.nodes) > 1:
                 template = DiskTemplate.DRBD if seed % 2 else DiskTemplate.PLAIN

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.placement import allocation, make_cluster, request_text
 from support.randomclusters import random_cluster
+from support.thorough import examples
 
 from ganeti.cli.htools.main import main
 from ganeti.htools.cluster import prepare
@@ -42,7 +43,7 @@ from ganeti.htools.text import parse_text
 from ganeti.htools.textwriter import format_text
 from ganeti.model.templates import DiskTemplate
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=examples(60), deadline=None)
 DATA = make_cluster(3, per_node=2)
 REQUEST = request_text(DATA, allocation())
 JUNK = st.one_of(
@@ -181,7 +182,7 @@ def test_any_text(text: str) -> None:
         one_line(err)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(seed=st.integers(0, 1 << 30), junk=JUNK, delete=st.booleans())
 def test_requests(seed: int, junk: Any, delete: bool) -> None:
     """Any value of a request may be anything, or missing."""
@@ -229,7 +230,7 @@ LIKELY = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 1 << 30),

@@ -22,6 +22,7 @@ from support.clustermaster import (
     an_instance,
 )
 from support.fakemaster import FakeMaster
+from support.thorough import examples
 
 from ganeti.errors import GanetiError, LuxiError, NoMasterError
 from ganeti.htools.errors import InputError
@@ -37,9 +38,7 @@ EXCLUSIVE = {"spindle_count": 3, "exclusive_storage": True, "cpu_speed": 1.5}
 USUAL = Hints()
 
 
-def ask(
-    folder: Path, answer: Callable[[str, list[Any]], Any], hints: Hints = USUAL
-) -> ClusterData:
+def ask(folder: Path, answer: Callable[[str, list[Any]], Any], hints: Hints = USUAL) -> ClusterData:
     server = FakeMaster(str(folder / "query"), answer)
     try:
         return load(Source("luxi", str(folder / "query")), hints)
@@ -224,7 +223,7 @@ FIELDS = [
 ]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=list(HealthCheck))
 @given(where=st.sampled_from(FIELDS), value=JSON)
 def test_hostile_answers(tmp_path: Path, where: tuple[str, str], value: Any) -> None:
     """Whatever stands in a field: it is loaded and can be written, or is refused in one line."""

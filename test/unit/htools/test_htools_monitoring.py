@@ -170,6 +170,7 @@ def test_no_daemon(data: str) -> None:
     assert ran.err.splitlines()[:4] == [told.format(node) for node in NODES]
 
 
+@pytest.mark.slow
 def test_slow_daemon() -> None:
     """A daemon that takes its time is not waited for longer than the limit."""
     never = threading.Event()
@@ -182,6 +183,7 @@ def test_slow_daemon() -> None:
     assert str(answers[NODES[1]]) == "no answer within 3 seconds"
 
 
+@pytest.mark.slow
 def test_slow_resolver() -> None:
     """Nor is one whose name is looked up for ever; an unknown name is told."""
     never = threading.Event()

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from support.placement import allocation, make_cluster, request_text
 from support.randomclusters import random_cluster
+from support.thorough import examples
 
 from ganeti.cli.htools.main import main
 from ganeti.htools.advice import advise
@@ -32,9 +33,7 @@ from ganeti.model.templates import TEMPLATES, DiskTemplate
 
 ROOMY = prepare(make_cluster(6, per_node=2, groups=2))
 FULL = prepare(
-    replace(
-        ROOMY.data(), nodes=tuple(replace(node, free_disk=4000) for node in ROOMY.nodes)
-    )
+    replace(ROOMY.data(), nodes=tuple(replace(node, free_disk=4000) for node in ROOMY.nodes))
 )
 NO_CHECKS = Options(capacity_checks=False)
 FIRST = ROOMY.instances[0]
@@ -124,15 +123,13 @@ def test_change_group() -> None:
 
 def test_same_as_answer() -> None:
     """A move is explained with the places that the answer comes from."""
-    same = 0
-    for seed in range(60):
+    same, tried = 0, examples(60)
+    for seed in range(tried):
         cluster, options = random_cluster(seed), Options(ignore_soft_errors=seed % 3 == 0)
         record = random.Random(seed).choice(cluster.instances)
         if not record.secondary or record.forthcoming:
             continue
-        request = RelocateRequest(
-            name=record.name, node_count=1, relocate_from=(record.secondary,)
-        )
+        request = RelocateRequest(name=record.name, node_count=1, relocate_from=(record.secondary,))
         answer, _after = serve(cluster, request, options)
         if cluster.nodes[cluster.node_index[record.primary]].offline and not answer.success:
             assert "its primary node" in explain_request(cluster, request, options)[0]
@@ -145,13 +142,13 @@ def test_same_as_answer() -> None:
             place = found.place_of((record.primary, *answer.result))  # type: ignore[misc]
             assert found.scores[place[0]] == pytest.approx(found.scores.min(), abs=1e-9)
             same += 1
-    assert same > 10
+    assert same > tried // 6
 
 
 def test_advice_for_moves() -> None:
     """After the changes that are told a move has a place."""
-    told = 0
-    for seed in range(80):
+    told, tried = 0, examples(80)
+    for seed in range(tried):
         cluster, chance = random_cluster(seed), random.Random(seed)
         index = chance.randrange(len(cluster.instances))
         record = cluster.instances[index]
@@ -175,7 +172,7 @@ def test_advice_for_moves() -> None:
             strict=True,
         )
         assert Survey(again.newcomer, again.places).fits.any(), (seed, advice)
-    assert told >= 3
+    assert told > tried // 40
 
 
 def test_hail(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.placement import make_cluster
 from support.randomclusters import random_cluster
+from support.thorough import examples
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.htools.arrivalbounds import TABLE
@@ -76,7 +78,7 @@ class SearchTest(SynchronousTestCase):
             number += 1
         return number
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=examples(20), deadline=None)
     @given(
         seed=SEEDS,
         tags=st.booleans(),
@@ -103,6 +105,7 @@ class SearchTest(SynchronousTestCase):
         )
         self.check(random_cluster(seed, tags=tags), options, 1e-7, table)
 
+    @pytest.mark.slow
     def test_to_the_end(self) -> None:
         """Larger ones, until nothing is left to be gained."""
         for template in (DiskTemplate.DRBD, DiskTemplate.RBD):

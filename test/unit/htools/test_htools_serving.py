@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.placement import allocation, make_cluster, request_text
 from support.randomrequests import KINDS, RandomRequest
+from support.thorough import examples
 
 from ganeti.htools.cluster import Cluster, prepare
 from ganeti.htools.decimals import eight
@@ -155,7 +156,7 @@ def test_secondary_scores() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_request(kind: str) -> None:
     """Whatever is asked, moves and opcodes belong together, and nothing is on one node twice."""
-    for seed in range(60, 75):
+    for seed in range(60, 60 + examples(15)):
         body = json.dumps(RandomRequest(seed, kind).message()).encode()
         data, request = parse_request(body)
         assert request is not None

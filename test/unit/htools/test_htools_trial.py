@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.randomclusters import random_cluster
+from support.thorough import examples
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.htools.balance import BalanceOptions, apply_steps, balance_steps
@@ -34,7 +35,7 @@ def applicable(state: State, kind: Kind, instance: int) -> bool:
 class TrialTest(SynchronousTestCase):
     """Every kind of move, on clusters of every kind."""
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=examples(15), deadline=None)
     @given(seed=SEEDS, strict=st.booleans())
     def test_scores(self, seed: int, strict: bool) -> None:
         """The score of a move that is allowed is that of the cluster after it."""
@@ -62,7 +63,7 @@ class TrialTest(SynchronousTestCase):
                 state.slack[:] = slack
                 self.assertAlmostEqual(found, expected, places=6, msg=f"{kind} to {target}")
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=examples(12), deadline=None)
     @given(seed=SEEDS)
     def test_records(self, seed: int) -> None:
         """After many moves the arrays are those of the records that come out."""
@@ -75,7 +76,7 @@ class TrialTest(SynchronousTestCase):
         state.slack[:] = State(state.result()).slack
         self.assertAlmostEqual(total(measure(state)), score(state.result()), places=6)
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=examples(12), deadline=None)
     @given(seed=SEEDS, pair=st.booleans())
     def test_newcomer(self, seed: int, pair: bool) -> None:
         """The scores of a new instance are those of the cluster with it."""
@@ -115,7 +116,7 @@ class TrialTest(SynchronousTestCase):
 class SearchTest(SynchronousTestCase):
     """The search that remembers finds what a search from scratch finds."""
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=examples(12), deadline=None)
     @given(seed=SEEDS)
     def test_same_steps(self, seed: int) -> None:
         """Each step is as good as the best of a new search."""

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec import Raw
 from support.osdirs import make_os, write_script
 from support.specs import FILE_STORAGE, file_disk, make_spec
@@ -342,6 +343,7 @@ class HandlerTests(TestCase):
         await self.node.call(calls.RunOsRename(spec=make_spec(1), old_name="old.example.com"))
         self.assertEqual(self.node.lines, ["was old.example.com"])
 
+    @pytest.mark.slow
     async def test_deadline(self) -> None:
         """A script that hangs is ended a little before the task's deadline, and that is told."""
         make_os(self.root / "srv/ganeti/os", create="echo waiting; sleep 100")

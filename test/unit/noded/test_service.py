@@ -6,6 +6,7 @@ import os
 import subprocess
 from typing import Any
 
+import pytest
 from support.nodedrig import NodedRig
 from support.peers import identity, node_pem, options
 from support.samples import node_uuid
@@ -154,6 +155,7 @@ class ServiceTests(TestCase):
         await self.rig.start()
         self.assertEqual((await self.rpc.call(NODE, StorePosition())).index, 0)
 
+    @pytest.mark.slow
     async def test_stop_interrupts(self) -> None:
         """A stop does not wait for ever; who waits is told."""
         self.patch(service, "_GRACE_S", 0.2)
@@ -192,6 +194,7 @@ class ServiceTests(TestCase):
         self.assertIn("was restarted", str(caught.exception))
         self.assertTrue((await self.rpc.call(NODE, WatchTask(request_id="9/0/1"))).done)
 
+    @pytest.mark.slow
     async def test_hook_is_noted(self) -> None:
         """The process of a task is in the record before it does anything."""
         directory = f"{self.rig.paths.hooks_dir}/instance-add-pre.d"

@@ -7,6 +7,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.peers import FunctionCallee, node_pem, options
@@ -369,6 +370,7 @@ class HostileTests(TestCase):
             raw.transport.write(self.message(1, b"send", number, b"", number=number + 2))
         await self.until(lambda: b"too much" in raw.data)
 
+    @pytest.mark.slow
     async def test_never_reads(self) -> None:
         """Who asks and does not read is not read from, and cut off after a while."""
         self.patch(limits, "STALLED_S", 0.8)
