@@ -14,7 +14,7 @@ from ganeti.paths import NODED
 
 Case = tuple[tuple[str, ...], tuple[str, ...]]
 LONG = "x" * 200
-POWERCYCLE_LIMIT_S = 30.0
+POWERCYCLE_LIMIT_S = 90.0
 
 
 def modify(*words: str, node: str = "node2") -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from ganeti.luxi.methods import METHODS
 from ganeti.paths import MASTERD
 from ganeti.utils.sockets import connect_unix
 
-OTHERS_WAIT_S = 2.0
+OTHERS_WAIT_S = 10.0
 """At most, on a busy machine."""
 MIB = 1 << 20
 DEEP = 100_000
@@ -70,7 +70,7 @@ def connect(cluster: VirtualCluster) -> socket.socket:
     """A connection; while the daemon's queue of them is full, again, as our own client does."""
     while True:
         try:
-            return connect_unix(cluster.paths(1).query_socket, 10.0)
+            return connect_unix(cluster.paths(1).query_socket, 60.0)
         except BlockingIOError:
             time.sleep(0.01)
 

@@ -149,7 +149,7 @@ def _let_die(cluster: VirtualCluster) -> None:
     cluster.kill(3, NODED)
     Path(cluster.paths(3).fake_hypervisor_dir, "guests/instance4.json").unlink()
     cluster.start(3, NODED)
-    assert wait_for(lambda: "?" not in _run("gnt-node", ["list"], cluster)[1], 30)
+    assert wait_for(lambda: "?" not in _run("gnt-node", ["list"], cluster)[1], 90)
 
 
 def _run(program: str, words: list[str], cluster: VirtualCluster) -> tuple[int, str, str]:

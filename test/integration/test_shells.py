@@ -24,7 +24,7 @@ from support.commands import VirtualNode
 from ganeti.cli.completionshells import programs, script
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 TAB, HOME = "\t", "\x01"
 
 

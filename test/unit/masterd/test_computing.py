@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.masterd.computing import ComputingThread
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 NAME = "computing in a test"  # masters of other tests may have such a thread, too
 
 
