@@ -66,6 +66,8 @@ def balance_steps(cluster: Cluster, options: BalanceOptions) -> Iterator[Step]:
 
 def search_steps(state: State, field: Field, options: BalanceOptions) -> Iterator[Step]:
     """Make the best move, as long as there is one; the state follows."""
+    if not state.cluster.instances:
+        return
     optimum = state_optimum(state)
     search = Search(
         field,

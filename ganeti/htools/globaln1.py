@@ -24,10 +24,11 @@ LONE = frozenset((DiskTemplate.PLAIN, DiskTemplate.FILE, DiskTemplate.BLOCKDEV))
 
 
 class Loner(NamedTuple):
-    """An instance without a copy on a second node."""
+    """An instance without a copy on a second node; C{nodes} that may take it, None: all."""
 
     memory: float
     disk: float
+    nodes: Flags | None = None
 
 
 def redundant(state: State) -> bool:
@@ -48,7 +49,7 @@ def failing_nodes(state: State, first: bool = False) -> list[int]:
     bad = set(failed_failovers(state, rows[moved], primary[moved], secondary[moved]).tolist())
     if not (first and bad):
         bad |= set(homeless(state, rows[there & ~moved], primary[there & ~moved]))
-    others = ~moved & (table.as_primary[MEM, rows] < 0) & state.nodes.online[primary]
+    others = ~moved & ((table.as_primary[MEM, rows] < 0) | (there & ~lone(state, rows)))
     rows, primary = rows[others], primary[others]
     if len(rows) and not (first and bad):
         bad |= set(crowded(state, rows, primary, moved_memory(state), first))
@@ -63,8 +64,9 @@ def failed_failovers(state: State, rows: Ints, primary: Ints, secondary: Ints) -
     np.add.at(together, (secondary, primary), -table.as_primary[MEM, rows])
     bad = (together[secondary, primary] >= free[secondary]) | ~may_move(state)[primary, secondary]
     if table.disk[rows].any():
-        full = (state.resources[DISK] <= 0)[secondary]
-        bad |= full & (table.disk[rows] > 0)
+        full = state.resources[DISK] <= 0
+        # The copy stays on the node that is left; there it counts unless that is offline.
+        bad |= (full[secondary] | (full & state.nodes.online)[primary]) & (table.disk[rows] > 0)
     return np.flatnonzero(np.bincount(primary[bad], minlength=count))
 
 
@@ -107,23 +109,34 @@ def moved_memory(state: State) -> Floats:
 def crowded(state: State, rows: Ints, primary: Ints, taken: Floats, first: bool) -> list[int]:
     """Nodes whose instances without a copy do not all find a place."""
     table = state.instances
-    memory, disk = table.memory[rows], table.disk[rows]
+    memory, disk = -table.as_primary[MEM, rows], table.disk[rows]
     largest = Loner(float(memory.max()), float(disk.max()))
     count = np.bincount(primary, minlength=state.nodes.count)
-    near = state.nodes.group[:, None] == state.nodes.group
     # Those that are installed anew are not migrated.
-    lone = np.array([state.cluster.instances[row].template in LONE for row in rows.tolist()])
-    where = near if lone.all() else may_move(state)
+    near = state.nodes.group[:, None] == state.nodes.group
+    where = may_move(state)
+    tied = lone(state, rows)
     roomy = plenty(state, largest, count, taken, where)
     bad = []
-    for node in np.flatnonzero((count > 0) & ~roomy & state.nodes.online):
+    for node in np.flatnonzero((count > 0) & ~roomy):
         mine = np.flatnonzero(primary == node)[::-1]
-        loners = [Loner(float(memory[i]), float(disk[i])) for i in mine]
-        if not all_placed(state, int(node), loners, taken[node], where[node]):
+        moved, anew = mine[~tied[mine]], mine[tied[mine]]
+        anew = anew[np.argsort(-memory[anew], kind="stable")]
+        loners = [
+            Loner(float(memory[i]), float(disk[i]), (near if tied[i] else where)[node])
+            for i in (*moved, *anew)
+        ]
+        if not all_placed(state, int(node), loners, taken[node]):
             bad.append(int(node))
             if first:
                 break
     return bad
+
+
+def lone(state: State, rows: Ints) -> Flags:
+    """Which of these instances are installed anew where they are started."""
+    instances = state.cluster.instances
+    return np.array([instances[row].template in LONE for row in rows.tolist()], dtype=bool)
 
 
 def plenty(state: State, largest: Loner, count: Ints, taken: Floats, where: Flags) -> Flags:
@@ -141,14 +154,12 @@ def plenty(state: State, largest: Loner, count: Ints, taken: Floats, where: Flag
     return roomy
 
 
-def all_placed(
-    state: State, failed: int, loners: list[Loner], taken: Floats, where: Flags
-) -> bool:
-    """Whether they all find a place there, in the order they are, or the largest first."""
-    free = np.where(where, state.resources[MEM] - taken, -1.0)
+def all_placed(state: State, failed: int, loners: list[Loner], taken: Floats) -> bool:
+    """Whether they all find a place, in the order they are, or the largest first."""
+    free = state.resources[MEM] - taken
     free[failed] = -1.0
     disk = state.resources[DISK]
-    largest_first = sorted(loners, reverse=True)
+    largest_first = sorted(loners, key=lambda one: (one.memory, one.disk), reverse=True)
     return (
         spread_out(loners, free, disk)
         or spread_out(largest_first, free, disk)
@@ -161,6 +172,8 @@ def spread_out(loners: list[Loner], free: Floats, disk: Floats) -> bool:
     free, disk = free.copy(), disk.copy()
     for one in loners:
         there = free if one.disk <= 0 else np.where(disk > one.disk, free, -1.0)
+        if one.nodes is not None:
+            there = np.where(one.nodes, there, -1.0)
         target = int(there.argmax())
         if there[target] <= one.memory:
             return False
@@ -174,6 +187,8 @@ def packed(loners: list[Loner], free: Floats, disk: Floats) -> bool:
     free, disk = free.copy(), disk.copy()
     for one in loners:
         fits = (free > one.memory) & ((disk > one.disk) | (one.disk <= 0))
+        if one.nodes is not None:
+            fits &= one.nodes
         there = np.where(fits, free, np.inf)
         target = int(there.argmin())
         if not fits[target]:

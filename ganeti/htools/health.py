@@ -17,7 +17,9 @@ class Health(NamedTuple):
 
     @ivar n1_fail: nodes that fail N+1.
     @ivar conflict_tags: nodes with two primary instances that share an exclusion tag.
-    @ivar offline_pri: instances whose primary node is offline; C{offline_sec} secondary.
+    @ivar offline_pri: instances whose primary node is offline.
+    @ivar offline_sec: nodes that are offline, whatever is on them: so Ganeti 3.0.2 counts what it
+        calls instances with a secondary node offline, and scripts read its verdict.
     @ivar gn1_fail: nodes whose instances could not all be started elsewhere; None: not checked.
     """
 
@@ -54,14 +56,14 @@ def check_group(cluster: Cluster, *, capacity_checks: bool) -> GroupHealth:
         n1_fail=len(bad_nodes(cluster)),
         conflict_tags=conflicting_nodes(cluster),
         offline_pri=sum(each.primary in offline for each in cluster.instances),
-        offline_sec=sum(each.secondary in offline for each in cluster.instances),
+        offline_sec=len(offline),
         gn1_fail=len(fails_global_n1(cluster)) if capacity_checks else None,
     )
     return GroupHealth(group.name, group.uuid, health, score(cluster))
 
 
 def conflicting_nodes(cluster: Cluster) -> int:
-    """How many online nodes have two primary instances that share an exclusion tag."""
+    """How many nodes have two primary instances that share an exclusion tag."""
     tags = tag_table(cluster)
     if tags.exclusion is None:
         return 0
@@ -73,7 +75,7 @@ def conflicting_nodes(cluster: Cluster) -> int:
             if number != tags.exclusion_count and place in seen:
                 conflicts.add(instance.primary)
             seen.add(place)
-    return sum(node.name in conflicts and not node.offline for node in cluster.nodes)
+    return len(conflicts)
 
 
 def total(groups: Iterable[GroupHealth], *, capacity_checks: bool) -> Health:

@@ -162,7 +162,13 @@ class Leaving:
         if self.shape == SHAPES[Kind.FAILOVER]:
             refused |= self._primary_refuses_copy(self.on_p)
         if self.shape.secondary == "p":
-            refused |= self._overfull(self.p)
+            # The way off an offline node is free, whatever is known of its disks.
+            free = ~online[self.p] & (self.kind is Kind.FAILOVER)
+            refused |= self._overfull(self.p) & ~free
+        if self.kind is Kind.REPLACE_SECONDARY:
+            # The instance comes back to its node, which has to be within its hard limits.
+            limits = self._limits(self.p)
+            refused |= (limits.memory <= 0) | (limits.disk <= 0)
         flags = self.state.tags.migration
         runs_there = self.shape.primary == "s" or self.shape.by_way_of_secondary
         if flags is not None and runs_there:

@@ -65,9 +65,15 @@ SPREADS: dict[str, tuple[int, ...]] = {
 
 
 def measure(state: State) -> dict[str, float]:
-    """Every metric's value, in the order of the report."""
+    """
+    Every metric's value, in the order of the report.
+
+    Without any online node all are 0, those that count offline ones too (hbal of Ganeti 3.0.2).
+    """
     online = state.nodes.online
     values = dict.fromkeys(WEIGHTS, 0.0)
+    if not online.any():
+        return values
     scaled = (state.resources * state.nodes.inverse)[:, online]
     rows = np.stack([scaled[list(resources)].sum(axis=0) for resources in SPREADS.values()])
     values.update(zip(SPREADS, deviations(rows), strict=True))

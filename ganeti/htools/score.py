@@ -20,8 +20,11 @@ class Metric(NamedTuple):
 
 
 def metrics(cluster: Cluster) -> tuple[Metric, ...]:
-    """All 20, in the order of the report."""
-    values = measure(State(cluster))
+    """All 20, in the order of the report; none where no node is online."""
+    state = State(cluster)
+    if not state.nodes.online.any():
+        return ()
+    values = measure(state)
     return tuple(Metric(name, weight, values[name]) for name, weight in WEIGHTS.items())
 
 

@@ -67,6 +67,24 @@ CASES = [
     "hroller -t rolling.data -v --offline-maintenance",
     "hroller -t two-groups.data --full-evacuation --print-moves",
     "hsqueeze -t shared.data --minimal-resources=50 -C --no-headers",
+    *(
+        f"hcheck -t {name}.data"
+        for name in ("dark", "mixed", "pinned", "dead", "lost", "empty-group", "full-disk")
+    ),
+    "hcheck -t conflicts.data --no-simulation --machine-readable",
+    "hcheck -t full-disk.data -O node1",
+    "hcheck -t full-disk.data -O node0 --machine-readable",
+    "hinfo -t dead.data -O node0",
+    "hbal -t dark.data -G group0",
+    "hbal -t dead.data -C",
+    "hbal -t dead.data -e 0.05 -O node0",
+    "hbal -t dead.data -e 12345678",
+    "hbal -t full-disk.data -O node1",
+    *(
+        f"hbal -t {name}.data{options}"
+        for name in ("lost", "full-memory")
+        for options in ("", " --no-instance-moves")
+    ),
 ]
 
 

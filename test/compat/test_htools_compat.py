@@ -70,8 +70,6 @@ def test_random_clusters(seed: int, tmp_path: Path) -> None:
     path.write_text(format_text(random_cluster(seed).data()))
     theirs = run_tool(str(find_original("hinfo")), ["-t", str(path)], 60)
     mine = ours("hinfo", "-t", str(path))
-    if score(theirs) == "0.00000000":
-        return  # No node is online.
     assert told(mine.out) == told(theirs.out)
 
 

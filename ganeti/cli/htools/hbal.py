@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from ganeti.cli.htools.balancing import balance_options, print_coefficients
 from ganeti.cli.htools.console import Console, abort
@@ -82,9 +83,9 @@ def is_balanced(console: Console, cluster: Cluster) -> bool:
     if now - least >= console.options.min_score:
         return False
     console.out(
-        f"Cluster is already well balanced (initial score {now:.6f},\n"
+        f"Cluster is already well balanced (initial score {_small(now)},\n"
         f"optimum score due to N+1 reservations {_small(least)},\n"
-        f"minimum score {console.options.min_score:.6f}).\n"
+        f"minimum score {_small(console.options.min_score)}).\n"
         "Nothing to do, exiting"
     )
     return True
@@ -137,6 +138,6 @@ def _execute(
 def _small(value: float) -> str:
     """As C{%g} of Ganeti's tools: an exponent, where there is one, without zeros before it."""
     if value == 0 or 0.1 <= value < 10_000_000:
-        return f"{value:.6f}"
-    digits, _e, exponent = f"{value:.6e}".partition("e")
+        return f"{Decimal(repr(value)):.6f}"
+    digits, _e, exponent = f"{Decimal(repr(value)):.6e}".partition("e")
     return f"{digits}e{int(exponent)}"
