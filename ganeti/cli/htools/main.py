@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import StringIO
 from typing import NoReturn, TextIO
 
 from ganeti.cli.htools.commandline import UsageError, format_completion, format_help, parse
@@ -32,7 +33,24 @@ def main(
     stderr: TextIO | None = None,
 ) -> int:
     """Run a program; its exit status."""
-    out, err = stdout or sys.stdout, stderr or sys.stderr
+    # A standard stream that was closed before the program began is None.
+    out, err = stdout or sys.stdout or StringIO(), stderr or sys.stderr or StringIO()
+    try:
+        status = _main(program, words, environ, out, err)
+        out.flush()
+    except OSError as wrong:  # of standard output: the disk is full, or nobody reads
+        _drop(out)
+        if not isinstance(wrong, BrokenPipeError):
+            err.write(f"Error: {wrong}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _main(
+    program: str, words: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO
+) -> int:
     if program not in PROGRAMS:
         program = environ.get("HTOOLS", program)
     if program not in PROGRAMS:
@@ -41,18 +59,6 @@ def main(
             return 0
         err.write(format_unknown(program))
         return 1
-    try:
-        return _main(program, words, environ, out, err)
-    except BrokenPipeError:
-        _drop(out)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-def _main(
-    program: str, words: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO
-) -> int:
     try:
         options, arguments = parse(program, words)
     except UsageError as wrong:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from ganeti.cli.htools.optionsets import PROGRAMS, options_of
 from ganeti.cli.htools.programs import format_examples
 from ganeti.htools.numbers import BadValue
 
-TABLES = Path(__file__).parents[2] / "compat" / "interface" / "cli.json"
+ROOT = Path(__file__).parents[3]
+TABLES = ROOT / "test" / "compat" / "interface" / "cli.json"
 OURS = {"--explain"}
 
 
@@ -131,3 +134,20 @@ def test_role() -> None:
     status, _out, err = run("htools")
     assert status == 1
     assert err.startswith("Unrecognised personality 'htools'.\n")
+
+
+SPACE = ("bin/hspace", "--simulate=p,2,60g,16g,4,4")
+
+
+def redirected(words: tuple[str, ...], where: str) -> tuple[int, bytes]:
+    """Status of a program whose standard output goes elsewhere, and what it complains of."""
+    argv = ["sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-I", *words]
+    done = subprocess.run(argv, cwd=ROOT, stderr=subprocess.PIPE, timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words", [SPACE, ("bin/hspace", "--help")])
+def test_output(words: tuple[str, ...]) -> None:
+    """What cannot be written is an error of one line; nobody may want it at all."""
+    assert redirected(words, ">/dev/full") == (1, b"Error: [Errno 28] No space left on device\n")
+    assert redirected(words, ">&-") == (0, b"")
