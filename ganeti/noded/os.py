@@ -29,6 +29,7 @@ CREATE = "create"
 CREATE_UNTRUSTED = "create_untrusted"
 RENAME = "rename"
 VERIFY = "verify"
+VERIFY_FROM_API = 20
 _SCRIPTS = ("export", "import", RENAME)
 _TEXTS = (API_FILE, VARIANTS_FILE, PARAMETERS_FILE)
 _ALL = (*_TEXTS, CREATE, CREATE_UNTRUSTED, *_SCRIPTS, VERIFY)
@@ -120,7 +121,7 @@ def _check_scripts(path: str, files: Mapping[str, OsFile], api: int) -> None:
             f"Neither file '{CREATE}' nor file '{CREATE_UNTRUSTED}' found under path '{path}'"
         )
     optional = [name for name in (CREATE, CREATE_UNTRUSTED) if name in files]
-    for name in (*optional, *_SCRIPTS, *((VERIFY,) if api >= 20 else ())):
+    for name in (*optional, *_SCRIPTS, *((VERIFY,) if api >= VERIFY_FROM_API else ())):
         if not _file(path, files, name).executable:
             raise _Invalid(f"File '{name}' under path '{path}' is not executable")
 

@@ -38,19 +38,35 @@ def build_os_environment(
         env.update(_nic(f"NIC_{index}_", nic, spec.hvparams))
     env.update(_parameters("INSTANCE_BE_", msgspec.structs.asdict(spec.beparams)))
     env.update(_parameters("INSTANCE_HV_", spec.hvparams))
-    env.update({f"OSP_{name.upper().replace('-', '_')}": osparams[name] for name in osparams})
-    return env
+    return env | _os_parameters(osparams)
 
 
-def _common(definition: OsInfo, os_name: str, spec: InstanceSpec, debug: int) -> dict[str, str]:
-    instance = spec.instance
-    nodes = {node for each in spec.disks for node in disk_nodes(each.disk)}
+def build_verify_environment(
+    definition: OsInfo, os_name: str, osparams: Mapping[str, str], debug: int = 0
+) -> dict[str, str]:
+    """What the verify script gets: it judges parameters, whatever the instance."""
+    return _definition(definition, os_name, debug) | _os_parameters(osparams)
+
+
+def _os_parameters(osparams: Mapping[str, str]) -> dict[str, str]:
+    return {f"OSP_{name.upper().replace('-', '_')}": osparams[name] for name in osparams}
+
+
+def _definition(definition: OsInfo, os_name: str, debug: int) -> dict[str, str]:
     return {
         "PATH": PATH,
         "OS_API_VERSION": str(common_api(definition.api_versions)),
         "OS_NAME": definition.name,
         "OS_VARIANT": variant_of(definition, os_name),
         "DEBUG_LEVEL": str(debug),
+    }
+
+
+def _common(definition: OsInfo, os_name: str, spec: InstanceSpec, debug: int) -> dict[str, str]:
+    instance = spec.instance
+    nodes = {node for each in spec.disks for node in disk_nodes(each.disk)}
+    return {
+        **_definition(definition, os_name, debug),
         "INSTANCE_NAME": instance.name,
         "INSTANCE_UUID": instance.uuid,
         "INSTANCE_OS": os_name,

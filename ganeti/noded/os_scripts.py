@@ -13,10 +13,10 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -24,18 +24,29 @@ from ganeti.errors import CommandError, CommandTimeout, OpExecError
 from ganeti.model.live import InstanceSpec, OsInfo
 from ganeti.model.secret import Secret
 from ganeti.noded.environment import check_environment
-from ganeti.noded.os import CREATE, RENAME, IOsDefinitions, split_name
-from ganeti.noded.os_environment import build_os_environment
+from ganeti.noded.os import (
+    CREATE,
+    RENAME,
+    VERIFY,
+    VERIFY_FROM_API,
+    IOsDefinitions,
+    common_api,
+    split_name,
+)
+from ganeti.noded.os_environment import build_os_environment, build_verify_environment
 from ganeti.utils.failpoints import reach
 from ganeti.utils.interfaces import IProcessRunner, Output
 from ganeti.utils.text import printable
 from ganeti.utils.threads import Threads
 
 LOG_LIMIT = 1 << 20
+VERIFY_LIMIT_S = 60.0
+"""What a verify script may take; it looks at texts only."""
 PROGRESS_LIMIT = 1000
 """Lines of output that are passed on while a script runs."""
 _LAST_LINES = 20
 _LINE_LIMIT = 500
+_VERIFY_OUTPUT = 1 << 16
 
 OnLine = Callable[[str], None]
 OnStart = Callable[[int], Awaitable[None]]
@@ -122,6 +133,10 @@ class ScriptJob:
     on_line: OnLine
     on_start: OnStart
 
+    def osparams(self) -> dict[str, str]:
+        """All of them, also the private and secret ones."""
+        return {**self.spec.osparams, **{n: s.reveal() for n, s in self.secrets.items()}}
+
 
 class OsScripts:
     """Runs the scripts of one node's OS definitions."""
@@ -140,10 +155,11 @@ class OsScripts:
 
     async def create(self, job: ScriptJob, reinstall: bool = False) -> None:
         """
-        Install the guest's system on its disks.
+        Install the guest's system on its disks, if it takes the parameters.
 
-        @raise OpExecError: no such OS, or its script failed, or took too long.
+        @raise OpExecError: no such OS, or a script of it failed, or took too long.
         """
+        await self._verify(job)
         extra = {"INSTANCE_REINSTALL": "1"} if reinstall else {}
         await self._run(CREATE, "add", job, extra)
 
@@ -155,11 +171,30 @@ class OsScripts:
         """
         await self._run(RENAME, "rename", job, {"OLD_INSTANCE_NAME": old_name})
 
+    async def _verify(self, job: ScriptJob) -> None:
+        definition = await self._usable(job.os_name)
+        if (common_api(definition.api_versions) or 0) < VERIFY_FROM_API:
+            return
+        env = build_verify_environment(definition, job.os_name, job.osparams(), job.debug)
+        check_environment(env)
+        how, output = await self._ended(
+            [os.path.join(definition.path, VERIFY), "parameters"],
+            min(job.limit_s, VERIFY_LIMIT_S),
+            env=env,
+            cwd=definition.path,
+            max_output=_VERIFY_OUTPUT,
+            on_start=job.on_start,
+        )
+        if how:
+            raise OpExecError(
+                f"OS Parameters validation failed: OS {VERIFY} script of '{job.os_name}' {how}"
+                f"{_last_lines(_lines_of(output))}"
+            )
+
     async def _run(self, script: str, kind: str, job: ScriptJob, extra: Mapping[str, str]) -> None:
         definition = await self._usable(job.os_name)
-        osparams = {**job.spec.osparams, **{n: s.reveal() for n, s in job.secrets.items()}}
         env = build_os_environment(
-            definition, job.os_name, job.spec, job.disk_paths, osparams, job.debug
+            definition, job.os_name, job.spec, job.disk_paths, job.osparams(), job.debug
         )
         env.update(extra)
         check_environment(env)
@@ -173,31 +208,32 @@ class OsScripts:
         self, script: str, job: ScriptJob, env: dict[str, str], definition: OsInfo, logged: OsLog
     ) -> None:
         progress = _Progress(job.on_line, logged.path)
-        try:
-            output = await self._processes.run(
-                [os.path.join(definition.path, script)],
-                timeout_s=job.limit_s,
-                env=env,
-                cwd=definition.path,
-                output=logged.fd,
-                max_output=LOG_LIMIT,
-                on_line=progress.line,
-                on_start=job.on_start,
-                check=False,
-            )
-        except CommandTimeout:
-            how = f"did not end within {job.limit_s:g} s and was killed"
-        except CommandError as err:
-            how = f"could not be run: {err}"
-        else:
-            if output.status == 0:
-                return
-            how = how_ended(output.status)
-            progress.add_end(output)
-        raise OpExecError(
-            f"OS {script} script of '{job.os_name}' for instance {job.spec.instance.name} {how};"
-            f" log file {logged.path}{progress.last_lines()}"
+        how, output = await self._ended(
+            [os.path.join(definition.path, script)],
+            job.limit_s,
+            env=env,
+            cwd=definition.path,
+            output=logged.fd,
+            max_output=LOG_LIMIT,
+            on_line=progress.line,
+            on_start=job.on_start,
         )
+        if how:
+            progress.add_end(output)
+            raise OpExecError(
+                f"OS {script} script of '{job.os_name}' for instance {job.spec.instance.name}"
+                f" {how}; log file {logged.path}{progress.last_lines()}"
+            )
+
+    async def _ended(self, argv: list[str], limit_s: float, **how: Any) -> tuple[str, Output]:
+        """Run a script: in what way it failed, empty if it did not, and what it printed."""
+        try:
+            output = await self._processes.run(argv, timeout_s=limit_s, check=False, **how)
+        except CommandTimeout:
+            return f"did not end within {limit_s:g} s and was killed", Output()
+        except CommandError as err:
+            return f"could not be run: {err}", Output()
+        return how_ended(output.status) if output.status else "", output
 
     async def _usable(self, os_name: str) -> OsInfo:
         name = split_name(os_name)[0]
@@ -240,11 +276,17 @@ class _Progress:
     def add_end(self, output: Output) -> None:
         """When more was printed than was passed on, the end is what counts."""
         if max(len(output.stdout), len(output.stderr)) >= LOG_LIMIT:
-            end = (output.stderr or output.stdout)[-_LAST_LINES * _LINE_LIMIT :]
-            for line in printable(end).splitlines():
-                self._last.append(line[:_LINE_LIMIT])
+            self._last.extend(_lines_of(output))
 
     def last_lines(self) -> str:
-        if not self._last:
-            return "; it printed nothing"
-        return ", last lines:\n" + "\n".join(self._last)
+        return _last_lines(self._last)
+
+
+def _lines_of(output: Output) -> list[str]:
+    """The last of what was printed, of complaints if there are any."""
+    end = (output.stderr or output.stdout)[-_LAST_LINES * _LINE_LIMIT :]
+    return [line[:_LINE_LIMIT] for line in printable(end).splitlines()][-_LAST_LINES:]
+
+
+def _last_lines(lines: Collection[str]) -> str:
+    return ", last lines:\n" + "\n".join(lines) if lines else "; it printed nothing"

@@ -18,7 +18,7 @@ from ganeti.model.network import Network
 from ganeti.model.nic import Nic
 from ganeti.model.parameters import NicMode, NicParams
 from ganeti.model.templates import DiskTemplate
-from ganeti.noded.os_environment import build_os_environment
+from ganeti.noded.os_environment import build_os_environment, build_verify_environment
 from ganeti.noded.os_scripts import log_name
 from ganeti.paths import Paths
 from ganeti.version import OS_API_VERSIONS
@@ -90,6 +90,15 @@ class OsEnvironmentTests(SynchronousTestCase):
         expected = table_names("env_common") | table_names("env_disk") | table_names("env_nic")
         expected.remove("DISK_%d_URI")  # storage reached from user space: not there yet
         self.assertEqual({generic(name) for name in full_environment()}, expected)
+
+    def test_verify(self) -> None:
+        """The verify script gets these alone."""
+        env = build_verify_environment(OS, "debian+trixie", {"dhcp": "yes"}, debug=1)
+        expected = TABLE["env_script"]["verify"].removeprefix("only ").split()
+        self.assertEqual({generic(name) for name in env}, {*expected[:-1], "OSP_<NAME>"})
+        self.assertEqual(expected[-1], "OSP_*")
+        full = full_environment()
+        self.assertEqual(env, {name: full[name] for name in env})
 
     def test_common(self) -> None:
         """The instance, its OS, and what runs it."""

@@ -34,7 +34,8 @@ from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.scripted import Command, ScriptedProcessRunner
 from ganeti.utils.threads import NoThreads
 
-TINY = OsInfo(name="tiny", path="/os/tiny", valid=True, api_versions=(20,))
+TINY = OsInfo(name="tiny", path="/os/tiny", valid=True, api_versions=(15,))
+NEWER = OsInfo(name="tiny", path="/os/tiny", valid=True, api_versions=(15, 20))
 
 
 async def unnoted(pid: int) -> None:
@@ -82,6 +83,34 @@ class ScriptedTests(SynchronousTestCase):
         self.assertEqual((command.cwd, command.timeout_s), ("/os/tiny", 99.0))
         self.assertEqual(command.env["INSTANCE_NAME"], "inst1.example.com")
         self.assertNotIn("INSTANCE_REINSTALL", command.env)
+
+    def test_verify(self) -> None:
+        """From API 20 on the definition is asked first whether it takes the parameters."""
+        self.run_create(NEWER, os_name="tiny+x", secrets={"a-b": Secret("c")}, debug=1)
+        verify, create = self.processes.commands
+        self.assertEqual(verify.argv, ("/os/tiny/verify", "parameters"))
+        self.assertEqual((verify.cwd, verify.timeout_s), ("/os/tiny", 20.0))
+        self.assertEqual(verify.env, {name: create.env[name] for name in verify.env})
+        self.assertEqual((verify.env["OSP_A_B"], create.argv), ("c", ("/os/tiny/create",)))
+
+    def test_verify_refuses(self) -> None:
+        """When it does not, nothing else runs, and the error ends with what it says."""
+        self.processes.answer = lambda command: Output(stderr=b"size is no number\n", status=1)
+        self.assertEqual(
+            self.refused(NEWER),
+            "OS Parameters validation failed: OS verify script of 'tiny' failed"
+            " (exited with status 1), last lines:\nsize is no number",
+        )
+        self.assertEqual(len(self.processes.commands), 1)
+
+    def test_verify_too_slow(self) -> None:
+        """It gets a minute, not the hours that an installation may take."""
+
+        def late(command: Command) -> Output:
+            raise CommandTimeout("verify did not end")
+
+        self.processes.answer = late
+        self.assertIn("not end within 60 s", self.refused(NEWER, limit_s=9999.0))
 
     def test_reinstall(self) -> None:
         """A reinstallation tells the script so."""
@@ -216,7 +245,7 @@ class RealTests(TestCase):
         wanted = {"installing inst1.example.com", str(self.top / "os" / "tiny"), "oops"}
         self.assertEqual(set(self.lines), wanted)
         self.assertEqual(set(self.log_text().splitlines()), wanted)
-        self.assertEqual(len(self.pids), 1)
+        self.assertEqual(len(self.pids), 2)  # of verify and create
 
     async def test_clean_environment(self) -> None:
         """A script sees what the interface says, and nothing of ours."""
