@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,11 +99,11 @@ def one_status(
         vcpu=int(values[CPU]),
         pcnt=int(state.primaries[index]),
         scnt=int(state.secondaries[index]),
-        p_fmem=unallocated / node.total_memory if node.total_memory else float("nan"),
+        p_fmem=part(unallocated, node.total_memory),
         p_fdsk=free_part(node.free_spindles, node.spindles)
         if node.exclusive_storage
         else free_part(node.free_disk, node.total_disk),
-        r_cpu=float(values[CPU]) / node.cpus if node.cpus else float("nan"),
+        r_cpu=part(float(values[CPU]), node.cpus),
         l_cpu=float(values[LOAD_CPU]),
         l_mem=float(values[LOAD_MEM]),
         l_dsk=float(values[LOAD_DISK]),
@@ -116,6 +117,13 @@ def one_status(
         tags=node.tags,
         group=node.group,
     )
+
+
+def part(amount: float, whole: int) -> float:
+    """C{amount} in parts of a whole, which an offline node may not have: infinite then."""
+    if whole:
+        return amount / whole
+    return math.copysign(math.inf, amount) if amount else math.nan
 
 
 def free_part(free: int, whole: int) -> float:
