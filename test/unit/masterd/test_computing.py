@@ -9,13 +9,13 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, cast
 
+import pytest
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti.masterd.computing import ComputingThread
 
 LIMIT_S = 90.0
-NAME = "computing in a test"  # masters of other tests may have such a thread, too
 
 
 class Inbox:
@@ -38,7 +38,8 @@ class Inbox:
 class ComputingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.inbox = Inbox()
-        self.computing = ComputingThread(cast(IReactorFromThreads, self.inbox), NAME)
+        self.name = self.id()  # the threads of other tests may still be there
+        self.computing = ComputingThread(cast(IReactorFromThreads, self.inbox), self.name)
         self.addCleanup(self.computing.close)
 
     def block(self) -> threading.Event:
@@ -60,7 +61,7 @@ class ComputingTests(SynchronousTestCase):
         found = self.computing.run(lambda a, b: (a + b, threading.current_thread().name), 1, b=2)
         self.assertNoResult(found)
         self.inbox.take()
-        self.assertEqual(self.successResultOf(found), (3, NAME))
+        self.assertEqual(self.successResultOf(found), (3, self.name))
         failed = self.computing.run(lambda: 1 // 0)
         self.inbox.take()
         self.failureResultOf(failed, ZeroDivisionError)
@@ -70,7 +71,7 @@ class ComputingTests(SynchronousTestCase):
 
     def test_no_thread_before_it_is_needed(self) -> None:
         """A daemon that computes nothing has no such thread."""
-        self.assertNotIn(NAME, [thread.name for thread in threading.enumerate()])
+        self.assertNotIn(self.name, [thread.name for thread in threading.enumerate()])
 
     def test_order(self) -> None:
         """One at a time, in the order asked."""
@@ -111,6 +112,7 @@ class ComputingTests(SynchronousTestCase):
         self.assertNoResult(never)
 
 
+@pytest.mark.slow
 def test_end_of_process() -> None:
     """A process ends although something computes."""
     program = (
