@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ganeti.htools import ties
 from ganeti.htools.arrivalbounds import TABLE, make_arrivals
 from ganeti.htools.arrivals import COPY, RUNS
 from ganeti.htools.field import Field
@@ -89,7 +90,19 @@ class Search:
         self.arrivals.weigh(lines)
         parts = {kind: origins.weigh(lines) + below for kind, origins in self.origins.items()}
         bounds = self._bounds(parts)
-        return first_of(self._try_all(parts, bounds))
+        return self._made(self._try_all(parts, bounds))
+
+    def _made(self, tried: list[Tried]) -> Found | None:
+        """The best move; of equal ones the one that rounding makes the best, or the first."""
+        limit = min((each.lowest for each in tried), default=np.inf) + EQUAL
+        if not np.isfinite(limit):
+            return None
+        count = sum(int((each.scores <= limit).sum()) for each in tried)
+        if count == 1 or not ties.computable(self.field, count):
+            return first_of(tried, limit)
+        found = equals(tried, limit)
+        move = ties.lowest(self.field, list(found))
+        return Found(found[move], move)
 
     def _bounds(self, parts: dict[Kind, Floats]) -> dict[Kind, Floats]:
         """By instance: no move of the kind has a lower score."""
@@ -189,11 +202,8 @@ class Search:
         return may
 
 
-def first_of(tried: list[Tried]) -> Found | None:
-    """Of the best ones that of the first instance, to the first target."""
-    limit = min((each.lowest for each in tried), default=np.inf) + EQUAL
-    if not np.isfinite(limit):
-        return None
+def first_of(tried: list[Tried], limit: float) -> Found:
+    """Of moves with no higher score that of the first instance, to the first target."""
     order = list(SHAPES)
     best = []
     for kind, instances, targets, scores in tried:
@@ -205,3 +215,15 @@ def first_of(tried: list[Tried]) -> Found | None:
             best.append((key, float(scores[row, column])))
     (instance, target, number), score = min(best)
     return Found(score, Move(instance, order[number], target))
+
+
+def equals(tried: list[Tried], limit: float) -> dict[Move, float]:
+    """All moves with no higher score, by instance, target and kind."""
+    order = list(SHAPES)
+    found = {
+        Move(int(instances[row]), kind, int(targets[column])): float(scores[row, column])
+        for kind, instances, targets, scores in tried
+        for row, column in zip(*np.nonzero(scores <= limit), strict=True)
+    }
+    moves = sorted(found, key=lambda move: (move.instance, move.target, order.index(move.kind)))
+    return {move: found[move] for move in moves}

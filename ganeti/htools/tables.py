@@ -53,6 +53,8 @@ class NodeTable:
     max_spindles: Floats
     min_disk: Floats
     """What has to be left free."""
+    whole: Floats
+    """[resource, node]: what metrics divide a resource by; infinite offline."""
     inverse: Floats
     """[resource, node]: what turns a resource into what metrics compare; 0 offline."""
     reserved_inverse: Floats
@@ -99,14 +101,14 @@ def node_table(cluster: Cluster) -> NodeTable:
     spindles = column(nodes, "spindles")
     memory, disk = column(nodes, "total_memory"), column(nodes, "total_disk")
     max_spindles = np.where(exclusive, spindles, spindles * spindle_ratio)
-    inverse = np.zeros((RESOURCES, len(nodes)))
-    inverse[[MEM, MEM_FORTH]] = reciprocal(memory)
-    inverse[[DISK, DISK_FORTH]] = np.where(exclusive, 0.0, reciprocal(disk))
-    inverse[[FREE_SPIN, FREE_SPIN_FORTH]] = np.where(exclusive, reciprocal(spindles), 0.0)
-    inverse[[CPU, CPU_FORTH]] = reciprocal(cpus * column(nodes, "cpu_speed"))
-    inverse[[SPIN, SPIN_FORTH]] = np.where(exclusive, 0.0, reciprocal(max_spindles))
-    inverse[LOAD_CPU : LOAD_NET + 1] = 1.0
-    inverse[:, ~online] = 0.0
+    whole = np.full((RESOURCES, len(nodes)), np.inf)
+    whole[[MEM, MEM_FORTH]] = positive(memory)
+    whole[[DISK, DISK_FORTH]] = np.where(exclusive, np.inf, positive(disk))
+    whole[[FREE_SPIN, FREE_SPIN_FORTH]] = np.where(exclusive, positive(spindles), np.inf)
+    whole[[CPU, CPU_FORTH]] = positive(cpus * column(nodes, "cpu_speed"))
+    whole[[SPIN, SPIN_FORTH]] = np.where(exclusive, np.inf, positive(max_spindles))
+    whole[LOAD_CPU : LOAD_NET + 1] = 1.0
+    whole[:, ~online] = np.inf
     return NodeTable(
         count=len(nodes),
         online=online,
@@ -118,7 +120,8 @@ def node_table(cluster: Cluster) -> NodeTable:
         max_cpus=ratio * cpus,
         max_spindles=max_spindles,
         min_disk=cluster.settings.min_disk * disk,
-        inverse=inverse,
+        whole=whole,
+        inverse=1.0 / whole,
         reserved_inverse=np.where(online, reciprocal(memory), 0.0),
     )
 
@@ -199,6 +202,11 @@ def empty_resources(cluster: Cluster, primary: Ints, secondary: Ints) -> Floats:
 def column(records: Sequence[Node] | Sequence[Instance], field: str) -> Floats:
     """One field of all records."""
     return np.array([getattr(record, field) for record in records], dtype=np.float64)
+
+
+def positive(values: Floats) -> Floats:
+    """The values; infinite where nothing is."""
+    return np.where(values > 0, values, np.inf)
 
 
 def reciprocal(values: Floats) -> Floats:
