@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,6 +48,7 @@ class LockManagerTests(SynchronousTestCase):
         self.locks.release(1)
         self.successResultOf(second)
 
+    @pytest.mark.slow
     def test_long_chain(self) -> None:
         """Jobs that hand one lock on do not nest: Python's stack would be too small for so many."""
         done = []

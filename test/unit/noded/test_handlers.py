@@ -418,6 +418,7 @@ class KilledAnywhereTests(TestCase):
         (guest,) = await self.run_call(calls.ListInstances(hypervisors=(FAKE,)))
         self.assertEqual(guest.memory_mib, 64)
 
+    @pytest.mark.slow
     async def test_every_change(self) -> None:
         """Every changing call, cut off at each failpoint, is completed by repeating it."""
         disk, other = file_disk(1), file_disk(2)

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from contracts.journal import LOG_KEPT, JournalContract
 from support.folders import temporary_path
 from support.history import History, make_job
@@ -196,6 +197,7 @@ class LosingTests(SynchronousTestCase):
 class EndingTests(SynchronousTestCase):
     """A daemon whose start failed half-way."""
 
+    @pytest.mark.slow
     def test_an_open_journal_does_not_keep_the_process(self) -> None:
         """When the reactor ends the thread ends, though nobody closed the journal."""
         script = (

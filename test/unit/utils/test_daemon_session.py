@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 CODE = """
 import os, sys
@@ -25,6 +27,7 @@ def session_folder(**environ: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_session_folder(tmp_path: Path) -> None:
     """A virtual node has one of its own; a real one has that of its user."""
     root = str(tmp_path / "node1")
