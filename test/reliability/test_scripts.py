@@ -33,8 +33,7 @@ from ganeti.utils.process import RealProcessRunner
 from ganeti.utils.threads import NoThreads
 
 LIMIT_S = 1.0
-LATEST_S = LIMIT_S + 15
-"""Five seconds later, and more on a busy machine."""
+LATEST_S = LIMIT_S + 5
 HOOKS_LIMIT_S = 600.0
 
 HANGING = {
