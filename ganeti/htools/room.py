@@ -30,10 +30,14 @@ class Room(NamedTuple):
     reserved: int
 
     def with_primary(self, instance: Instance, *, disk: bool) -> Room | None:
-        """With the instance running here, if there is room; C{disk}: its disks come along."""
+        """
+        With the instance running here, if there is room; C{disk}: its disks come along.
+
+        What is reserved may be used: so does hroller of Ganeti 3.0.2.
+        """
         memory = self.memory - (instance.memory if uses_memory(instance) else 0)
         left = self.disk - instance.disk if disk else self.disk
-        if memory <= self.reserved or (disk and left < 0):
+        if memory <= 0 or (disk and left < 0):
             return None
         return self._replace(memory=memory, disk=left)
 

@@ -76,6 +76,7 @@ CASES = [
     "hcheck -t conflicts.data --no-simulation --machine-readable",
     "hcheck -t full-disk.data -O node1",
     "hcheck -t full-disk.data -O node0 --machine-readable",
+    *(f"hroller -t reserve.data -f --print-moves{each}" for each in ("", " --offline-maintenance")),
     "hinfo -t dead.data -O node0",
     "hinfo -t dark.data -p",
     "hinfo -t dead.data -p",
