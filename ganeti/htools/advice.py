@@ -162,9 +162,7 @@ def other_size(cluster: Cluster, found: Candidates, node_count: int) -> Offer | 
     return less_memory(cluster, found, offer, node_count)
 
 
-def less_memory(
-    cluster: Cluster, found: Candidates, offer: Offer, node_count: int
-) -> Offer | None:
+def less_memory(cluster: Cluster, found: Candidates, offer: Offer, node_count: int) -> Offer | None:
     """The same place with so little memory that any node may fail then."""
     options = replace(found.options, restrict_to=offer.nodes)
     low, high = offer.least, offer.ask.memory or 0
@@ -191,9 +189,7 @@ def without_list(options: AllocationOptions) -> AllocationOptions:
     )
 
 
-def fits(
-    cluster: Cluster, instance: Instance, node_count: int, options: AllocationOptions
-) -> bool:
+def fits(cluster: Cluster, instance: Instance, node_count: int, options: AllocationOptions) -> bool:
     """Whether there is a place for it."""
     if options.capacity_checks and not redundant(State(cluster)):
         return False

@@ -158,9 +158,7 @@ class Pairs:
         near = [pair for pair in found if pair.score <= best + EQUAL]
         return max(near, key=lambda pair: pair[1:]) if near else None
 
-    def _settle(
-        self, bound: float, placing: float, own: set[int], copies: set[int]
-    ) -> Pair | None:
+    def _settle(self, bound: float, placing: float, own: set[int], copies: set[int]) -> Pair | None:
         """The best pair of two kinds; None: there is none."""
         secondary = np.array(sorted(copies), dtype=np.intp)
         least = self._vacancies.reserved_least(secondary[:1])[0]

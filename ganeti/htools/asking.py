@@ -16,9 +16,7 @@ from ganeti.htools.tables import Flags, Floats
 from ganeti.model.templates import DiskTemplate
 
 NOTHING = Spec(memory=1, cpus=1, disk=1, disk_count=0, nic_count=0, spindle_use=0)
-ANYTHING = Spec(
-    memory=1 << 53, cpus=1 << 53, disk=1 << 53, disk_count=1 << 53, spindle_use=1 << 53
-)
+ANYTHING = Spec(memory=1 << 53, cpus=1 << 53, disk=1 << 53, disk_count=1 << 53, spindle_use=1 << 53)
 UNBOUNDED = (Range(least=NOTHING, most=ANYTHING),)
 
 

@@ -57,9 +57,7 @@ class Candidate:
 class Candidates:
     """An instance, and the places that are looked at."""
 
-    def __init__(
-        self, state: State, row: int, places: Places, options: AllocationOptions
-    ) -> None:
+    def __init__(self, state: State, row: int, places: Places, options: AllocationOptions) -> None:
         """
         @param row: the instance's in the state; it has no place.
         """

@@ -35,8 +35,7 @@ def share_totals(cluster: Cluster, totals: Mapping[str, float]) -> Cluster:
     for one in placed:
         rest[one.primary] -= part[one.primary] * one.vcpus
     loads = {
-        one.name: part[one.primary] * one.vcpus if one.primary else 0.0
-        for one in cluster.instances
+        one.name: part[one.primary] * one.vcpus if one.primary else 0.0 for one in cluster.instances
     }
     return _with_loads(cluster, loads, rest)
 
@@ -50,9 +49,7 @@ def take_loads(cluster: Cluster, loads: Mapping[str, float]) -> Cluster:
     return _with_loads(cluster, loads, {})
 
 
-def _with_loads(
-    cluster: Cluster, loads: Mapping[str, float], rest: Mapping[str, float]
-) -> Cluster:
+def _with_loads(cluster: Cluster, loads: Mapping[str, float], rest: Mapping[str, float]) -> Cluster:
     return replace(
         cluster,
         nodes=tuple(_busy_node(node, rest.get(node.name, 0.0)) for node in cluster.nodes),

@@ -65,9 +65,7 @@ class Allocators:
             output = await self._run([program, path, *arguments], name, limit_s, on_start)
         return self._checked(output, name)
 
-    async def _run(
-        self, argv: list[str], name: str, limit_s: float, on_start: OnStart
-    ) -> Output:
+    async def _run(self, argv: list[str], name: str, limit_s: float, on_start: OnStart) -> Output:
         try:
             return await self.processes.run(
                 argv,

@@ -120,9 +120,7 @@ def test_parameters(cluster: VirtualCluster) -> None:
     """The default allocator gets the cluster's parameters behind its file's name."""
     write_script(place(cluster) / "told", 'cat "$1" | head -c 10; shift; echo "$@"; exit 1')
     modify = ("gnt-cluster", "modify")
-    cluster.run(
-        *modify, "--default-iallocator=told", "--default-iallocator-params=a=1,b=x"
-    ).good()
+    cluster.run(*modify, "--default-iallocator=told", "--default-iallocator-params=a=1,b=x").good()
     refused(cluster, (*ADD, NEW), "'told' failed", "--a=1 --b=x")
     cluster.run(*modify, "--default-iallocator-params=", "--default-iallocator=hail").good()
 

@@ -90,9 +90,7 @@ def _parts(cluster: Cluster) -> dict[int, Cluster]:
 
 def _check(console: Console, parts: Mapping[int, Cluster]) -> dict[int, GroupHealth]:
     checks = console.options.capacity_checks
-    return {
-        number: check_group(part, capacity_checks=checks) for number, part in parts.items()
-    }
+    return {number: check_group(part, capacity_checks=checks) for number, part in parts.items()}
 
 
 def _verdict(console: Console, health: Health) -> str:

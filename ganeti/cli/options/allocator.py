@@ -48,9 +48,7 @@ SPINDLE_USE = Opt(
     ("--spindle-use",), "spindle_use", "Spindles of a new instance", type="int", default=1
 )
 TAGS = Opt(("--tags",), "tags", "Tags of a new instance, separated by commas", type="string")
-COUNT = Opt(
-    ("--count",), "count", "How many new instances (multi-allocate)", type="int", default=2
-)
+COUNT = Opt(("--count",), "count", "How many new instances (multi-allocate)", type="int", default=2)
 EVAC_MODE = Opt(
     ("--evac-mode",),
     "evac_mode",

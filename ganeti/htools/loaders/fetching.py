@@ -34,9 +34,7 @@ def fetch(
     raise InputError(why)
 
 
-def _fetch(
-    connection: http.client.HTTPConnection, path: str, until: float, largest: int
-) -> bytes:
+def _fetch(connection: http.client.HTTPConnection, path: str, until: float, largest: int) -> bytes:
     connection.timeout = _rest(until)
     connection.connect()
     used = connection.sock

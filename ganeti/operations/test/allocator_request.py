@@ -64,9 +64,7 @@ def build_request(config: Configuration, op: OpTestAllocator) -> AllocatorReques
             return NodeEvacuate(instances=tuple(_instances(config, op)), evac_mode=op.evac_mode)
         case AllocatorMode.CHANGE_GROUP:
             groups = [config.find_group(name).uuid for name in op.target_groups or ()]
-            return ChangeGroup(
-                instances=tuple(_instances(config, op)), target_groups=tuple(groups)
-            )
+            return ChangeGroup(instances=tuple(_instances(config, op)), target_groups=tuple(groups))
 
 
 def _new_instance(config: Configuration, op: OpTestAllocator, name: str) -> Allocate:

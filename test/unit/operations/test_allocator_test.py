@@ -202,4 +202,3 @@ class AllocatorTestTests(SynchronousTestCase):
         self.job.iallocator.answers["mine"] = OpExecError("died of signal 9")
         running = self.start(direction=AllocatorDirection.OUT, iallocator="mine")
         self.failureResultOf(running, OpExecError)
-
