@@ -7,17 +7,16 @@ but with C{--debug}.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from ganeti import version
 from ganeti.cli import failures, parser
 from ganeti.cli.program import Command, Program
 from ganeti.cli.session import Clock, Session, World
+from ganeti.cli.streams import existing, unwritable
 from ganeti.cli.terminal import Terminal
 from ganeti.errors import GanetiError
 
@@ -48,21 +47,18 @@ def main(
     """
     world = World(
         environ,
-        stdout or _tolerant(sys.stdout),
-        stderr or _tolerant(sys.stderr),
+        stdout or _tolerant(existing(sys.stdout)),
+        stderr or _tolerant(existing(sys.stderr)),
         terminal or Terminal(),
         clock or Clock(),
-        stdin or sys.stdin or StringIO(),
+        stdin or existing(sys.stdin),
     )
     _arm_failpoints(environ)
     try:
         status = _run(load_program(program), argv, world)
         world.stdout.flush()
     except OSError as err:  # of standard output: the disk is full, or nobody reads
-        _forget_output(world)
-        if not isinstance(err, BrokenPipeError):
-            world.stderr.write(f"Error: {err}\n")
-        return failures.FAILURE
+        return unwritable(err, world.stdout, world.stderr)
     except KeyboardInterrupt:
         world.stderr.write(f"{failures.INTERRUPTED}\n")
         return failures.FAILURE
@@ -84,25 +80,11 @@ def _arm_failpoints(environ: Mapping[str, str]) -> None:
         failpoints.configure(spec, trace)
 
 
-def _tolerant(stream: TextIO | None) -> TextIO:
-    """
-    A standard stream that writes what its encoding lacks as escapes, instead of failing.
-
-    @param stream: None when it was closed before the program began.
-    """
-    if stream is None:
-        return StringIO()
+def _tolerant(stream: TextIO) -> TextIO:
+    """A standard stream that writes what its encoding lacks as escapes, instead of failing."""
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
     return stream
-
-
-def _forget_output(world: World) -> None:
-    """Nobody reads: what is still buffered must not raise again when Python ends."""
-    if world.stdout is sys.stdout:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _run(program: Program, argv: Sequence[str], world: World) -> int:

@@ -21,9 +21,7 @@ MANY = 64
 
 
 def lowest(field: Field, moves: list[Move]) -> Move:
-    """Of moves with equal scores, in their order, the one that is made."""
-    if len(moves) == 1 or not computable(field, len(moves)):
-        return moves[0]
+    """Of moves with equal scores, in their order and L{computable}, the one that is made."""
     return moves[int(scores(field, moves).argmin())]
 
 

@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from io import StringIO
 from typing import NoReturn, TextIO
 
 from ganeti.cli.htools.commandline import UsageError, format_completion, format_help, parse
@@ -19,6 +18,7 @@ from ganeti.cli.htools.console import Abort, Console
 from ganeti.cli.htools.options import Options
 from ganeti.cli.htools.optionsets import PROGRAMS
 from ganeti.cli.htools.programs import format_all, format_examples, format_unknown
+from ganeti.cli.streams import existing, unwritable
 from ganeti.errors import GanetiError
 from ganeti.htools.numbers import BadValue
 from ganeti.version import RELEASE
@@ -33,16 +33,12 @@ def main(
     stderr: TextIO | None = None,
 ) -> int:
     """Run a program; its exit status."""
-    # A standard stream that was closed before the program began is None.
-    out, err = stdout or sys.stdout or StringIO(), stderr or sys.stderr or StringIO()
+    out, err = stdout or existing(sys.stdout), stderr or existing(sys.stderr)
     try:
         status = _main(program, words, environ, out, err)
         out.flush()
     except OSError as wrong:  # of standard output: the disk is full, or nobody reads
-        _drop(out)
-        if not isinstance(wrong, BrokenPipeError):
-            err.write(f"Error: {wrong}\n")
-        return 1
+        return unwritable(wrong, out, err)
     except KeyboardInterrupt:
         return 130
     return status
@@ -109,14 +105,6 @@ def _run(
 
 def _version(program: str) -> str:
     return f"{program} (ganeti) version {RELEASE}"
-
-
-def _drop(out: TextIO) -> None:
-    """Nobody reads any more: what is still to be written goes nowhere."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-    except (OSError, ValueError):
-        return
 
 
 def start(program: str = "") -> NoReturn:

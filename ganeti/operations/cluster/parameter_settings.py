@@ -188,9 +188,10 @@ def _os_hvp(
             before = changed.get(os_name, {}).get(name, {})
             own = change_own(before, _typed(name, values))
             _check_not_global(os_name, own)
-            of_base = changed.get(base_os(os_name), {}) if "+" in os_name else {}
-            above = {**built_in(name), **hvparams.get(name, {}), **of_base.get(name, {})}
-            levels: Levels = {Origin.CLUSTER: above, Origin.OS: own}
+            of_base = changed.get(base_os(os_name), {}).get(name, {}) if "+" in os_name else {}
+            of_cluster = {**built_in(name), **hvparams.get(name, {})}
+            levels: Levels = {Origin.CLUSTER: of_cluster, Origin.OS: {**of_base, **own}}
+            above = {**of_cluster, **of_base}
             _check_changed(name, {**above, **before}, {**above, **own}, levels)
             changed.setdefault(os_name, {})[name.value] = own
     return _without_empty({name: _without_empty(of_os) for name, of_os in changed.items()})

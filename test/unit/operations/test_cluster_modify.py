@@ -503,6 +503,11 @@ class HypervisorTests(ModifyCase):
             f"kvm: {text} (current value: 'native', from cluster defaults)",
             os_hvp={"busybox": {"kvm": {"disk_cache": "writeback"}}},
         )
+        self.modify(os_hvp={"busybox": {"kvm": {"disk_aio": "native"}}})
+        self.refused(
+            f"kvm: {text} (current value: 'native', from cluster defaults for the OS)",
+            os_hvp={"busybox+default": {"kvm": {"disk_cache": "writeback"}}},
+        )
         self.kvm_instance(disk_cache="none", disk_aio="native")
         self.modify(hvparams={"kvm": {"disk_aio": "threads"}})
         self.kvm_instance(spice_bind="::")
